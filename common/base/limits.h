@@ -1,0 +1,30 @@
+/* Every number that a peer, a user or a file could push. Constants only. */
+#ifndef CN_LIMITS_H
+#define CN_LIMITS_H
+
+enum {
+    CN_MAX_LABELS = 4096,          /* labels of one fleet, retired ones included */
+    CN_MAX_LABEL_NAME_BYTES = 128, /* UTF-8, after normalization, without the NUL */
+    CN_MAX_TENSORS = 256,          /* tensors in one model or update */
+    CN_MAX_TENSOR_NAME_BYTES = 47,
+    CN_MAX_DIMS = 4,
+    CN_MAX_LAYERS = 128,
+    CN_MAX_DEVICES = 65536, /* enrolled in one fleet */
+    CN_MAX_DEVICE_NAME_BYTES = 64,
+    CN_MAX_UPLOADS = 64,              /* in flight at one coordinator, the rest WAIT */
+    CN_CHUNK_BYTES = 256 * 1024,      /* bulk bytes in one CHUNK */
+    CN_MAX_CREDIT = 16,               /* chunks that a peer may ask for at once */
+    CN_MAX_HEADER_BYTES = 256 * 1024, /* the protobuf frame of a message */
+    CN_MAX_MANIFEST_BYTES = 1024 * 1024,
+    CN_MAX_UPDATE_BYTES = 256 * 1024 * 1024,
+    CN_MAX_BLOB_BYTES = 512 * 1024 * 1024,
+    CN_MAX_ROUND_UPDATES = 4096,       /* updates in one release */
+    CN_MAX_COUNT_PER_UPDATE = 1000000, /* images of one label in one update */
+    CN_MAX_IMAGE_BYTES = 32 * 1024 * 1024,
+    CN_MAX_IMAGE_SIDE = 16384,
+    CN_MAX_IMAGE_PIXELS = 40 * 1000 * 1000,
+    CN_MAX_HTTP_BODY_BYTES = CN_MAX_IMAGE_BYTES + 64 * 1024,
+    CN_MAX_JSON_BYTES = 8 * 1024 * 1024
+};
+
+#endif
