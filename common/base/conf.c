@@ -79,7 +79,7 @@ enum cn_err cn_conf_set(const struct cn_conf_key *k, const char *text, struct cn
         if (strlen(text) >= k->size)
             return cn_fail(err, CN_E_LIMIT, "%s.%s: longer than %zu bytes", k->section, k->key,
                            k->size - 1);
-        strcpy(k->value, text);
+        memcpy(k->value, text, strlen(text) + 1);
         return CN_OK;
     case CN_CONF_UINT:
     case CN_CONF_DOUBLE: return set_number(k, text, err);
