@@ -17,6 +17,22 @@ static inline bool cn_label_is_local(uint32_t id)
     return id >= CN_LABEL_LOCAL && id != CN_LABEL_NONE;
 }
 
+enum cn_label_state {
+    CN_LABEL_PLACEHOLDER, /* "noise", until the first real label is accepted */
+    CN_LABEL_PROPOSED,    /* waits for a quorum or a person */
+    CN_LABEL_ACCEPTED,
+    CN_LABEL_REJECTED,
+    CN_LABEL_MERGED,  /* into another label, for ever */
+    CN_LABEL_RETIRED, /* no longer predicted; the placeholder ends here too */
+    CN_LABEL_NSTATES
+};
+
+/* How a model's row is carried to a newer registry version: `from` was merged into `to`, or is
+   dropped when `to` is CN_LABEL_NONE. */
+struct cn_label_move {
+    uint32_t from, to;
+};
+
 struct cn_label_count {
     uint32_t label, n;
 };

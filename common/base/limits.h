@@ -5,7 +5,15 @@
 enum {
     CN_MAX_LABELS = 4096,          /* labels of one fleet, retired ones included */
     CN_MAX_LABEL_NAME_BYTES = 128, /* UTF-8, after normalization, without the NUL */
-    CN_MAX_TENSORS = 256,          /* tensors in one model or update */
+    CN_MAX_LABEL_KEY_BYTES = 256,  /* the same name, case-folded, which may be longer */
+    CN_MAX_LABEL_ALIASES = 64,     /* further names of one label */
+    CN_MAX_LABEL_PROPOSERS = 64,   /* devices remembered per proposed label; the largest quorum */
+    CN_MAX_DEVICE_LABELS = 512,    /* labels that one device may have brought into being */
+    CN_MAX_REGISTRY_EVENTS = 65536,
+    CN_MAX_REGISTRY_BYTES = 32 * 1024 * 1024, /* of one snapshot or delta */
+    CN_MAX_ACTOR_BYTES = 64,                  /* who did it: an admin's name */
+    CN_MAX_REASON_BYTES = 255,                /* why, in an admin's words */
+    CN_MAX_TENSORS = 256,                     /* tensors in one model or update */
     CN_MAX_TENSOR_NAME_BYTES = 47,
     CN_MAX_DIMS = 4,
     CN_MAX_LAYERS = 128,

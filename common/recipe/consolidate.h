@@ -7,17 +7,11 @@
 
 enum { CN_MAX_CANDIDATES = 3 };
 
-/* How the registry wants rows treated: an id that maps to another is merged into it, one that maps
-   to CN_LABEL_NONE is dropped (retired, or the placeholder once a real label exists). */
-struct cn_label_move {
-    uint32_t from, to;
-};
-
 struct cn_consolidate_in {
     struct cn_blob *model; /* the current release */
     struct cn_blob *stats; /* its statistics, NULL for genesis */
     const struct cn_merge *merge;
-    const struct cn_label_move *moves;
+    const struct cn_label_move *moves; /* from cn_registry_moves: rows to merge, rows to drop */
     uint32_t n_moves;
     uint64_t seed;
 };
