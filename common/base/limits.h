@@ -17,7 +17,10 @@ enum {
     CN_MAX_TENSOR_NAME_BYTES = 47,
     CN_MAX_DIMS = 4,
     CN_MAX_LAYERS = 128,
-    CN_MAX_DEVICES = 65536, /* enrolled in one fleet */
+    CN_MAX_LAYER_SIDE = 1024 * 1024,            /* any one size of a layer: out, kernel, stride */
+    CN_MAX_LAYER_NUMBERS = 64 * 1024 * 1024,    /* in one tensor, or in one layer's output */
+    CN_MAX_NETWORK_NUMBERS = 128 * 1024 * 1024, /* in all tensors of one network */
+    CN_MAX_DEVICES = 65536,                     /* enrolled in one fleet */
     CN_MAX_DEVICE_NAME_BYTES = 64,
     CN_MAX_UPLOADS = 64,              /* in flight at one coordinator, the rest WAIT */
     CN_CHUNK_BYTES = 256 * 1024,      /* bulk bytes in one CHUNK */
@@ -32,7 +35,11 @@ enum {
     CN_MAX_IMAGE_SIDE = 16384,
     CN_MAX_IMAGE_PIXELS = 40 * 1000 * 1000,
     CN_MAX_HTTP_BODY_BYTES = CN_MAX_IMAGE_BYTES + 64 * 1024,
-    CN_MAX_JSON_BYTES = 8 * 1024 * 1024
+    CN_MAX_JSON_BYTES = 8 * 1024 * 1024,
+    CN_MAX_JSON_DEPTH = 32,
+    CN_MAX_LINK_BULK_BYTES = 16 * 1024 * 1024, /* one bulk frame */
+    CN_MAX_LINK_QUEUE = 64,                    /* messages waiting for one peer, each way */
+    CN_MAX_SECRET_FILE_BYTES = 4096
 };
 
 #endif
