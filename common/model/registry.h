@@ -18,8 +18,7 @@ struct cn_label {
     const char *name;
     char *const *aliases;
     uint32_t n_aliases;
-    uint32_t
-        merged_into; /* CN_LABEL_NONE unless MERGED; may itself be merged: cn_registry_resolve */
+    uint32_t merged_into; /* CN_LABEL_NONE unless MERGED; may be merged too: cn_registry_resolve */
     uint32_t n_proposers; /* distinct devices, 0 when an admin added it */
     uint64_t created_ms, changed_ms;
     const char *reason; /* of the last rejection or retirement, "" without */
