@@ -15,10 +15,16 @@ enum {
     CN_MAX_REASON_BYTES = 255,                /* why, in an admin's words */
     CN_MAX_TENSORS = 256,                     /* tensors in one model or update */
     CN_MAX_TENSOR_NAME_BYTES = 47,
+    CN_MAX_SETTINGS = 64, /* in one pack */
+    CN_MAX_ARCHS = 8,     /* in one pack */
     CN_MAX_DIMS = 4,
     CN_MAX_LAYERS = 128,
-    CN_MAX_LAYER_SIDE = 1024 * 1024,            /* any one size of a layer: out, kernel, stride */
-    CN_MAX_LAYER_NUMBERS = 64 * 1024 * 1024,    /* in one tensor, or in one layer's output */
+    CN_MAX_FILTERS = 128,                    /* of the random trunk: 4096 features */
+    CN_MAX_RANK = 256,                       /* of a low-rank covariance */
+    CN_MAX_STEPS = 10000,                    /* of one training */
+    CN_MAX_ARTICLE_PIXELS = 65536,           /* recipe article: 64 features per pixel and label */
+    CN_MAX_LAYER_SIDE = 1024 * 1024,         /* any one size of a layer: out, kernel, stride */
+    CN_MAX_LAYER_NUMBERS = 64 * 1024 * 1024, /* in one tensor, or in one layer's output */
     CN_MAX_NETWORK_NUMBERS = 128 * 1024 * 1024, /* in all tensors of one network */
     CN_MAX_DEVICES = 65536,                     /* enrolled in one fleet */
     CN_MAX_DEVICE_NAME_BYTES = 64,
@@ -34,6 +40,8 @@ enum {
     CN_MAX_IMAGE_BYTES = 32 * 1024 * 1024,
     CN_MAX_IMAGE_SIDE = 16384,
     CN_MAX_IMAGE_PIXELS = 40 * 1000 * 1000,
+    CN_MAX_JPEG_SCANS = 64,   /* each one costs a pass over all pixels */
+    CN_MAX_INPUT_SIDE = 1024, /* of what the network sees */
     CN_MAX_HTTP_BODY_BYTES = CN_MAX_IMAGE_BYTES + 64 * 1024,
     CN_MAX_JSON_BYTES = 8 * 1024 * 1024,
     CN_MAX_JSON_DEPTH = 32,

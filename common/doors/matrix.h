@@ -7,6 +7,9 @@
 #include <stdint.h>
 
 void cn_matrix_set_threads(int n);
+/* For the doors that share the library: gives a thread its one core before its first computation.
+ */
+void cn_matrix_enter(void);
 
 /* C = alpha * op(A) op(B) + beta * C, row-major; op is the transpose when ta/tb is set.
    A (m, k) or (k, m), B (k, n) or (n, k), C (m, n); ld* are row strides in numbers. */

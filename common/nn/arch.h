@@ -32,10 +32,12 @@ enum cn_layer_kind {
 
 struct cn_layer {
     enum cn_layer_kind kind;
-    char name[16]; /* unique in the network; tensors are "NAME.weight", "NAME.bias", ... */
-    uint32_t out, kernel_h, kernel_w, stride, pad, groups;
+    /* Unique in the network, empty only where there are no tensors; "NAME.weight", "NAME.bias"...
+     */
+    char name[16];
+    uint32_t out, kernel_h, kernel_w, stride, pad, groups; /* stride and groups: 0 means 1 */
     float alpha, rate, momentum, eps;
-    bool by_label; /* of a dense layer: its output rows belong to labels */
+    bool by_label; /* of a dense layer: its rows belong to labels; only activations may follow */
     bool frozen;   /* its tensors are not trained */
 };
 

@@ -27,7 +27,8 @@ struct cn_tensor *cn_net_grads(struct cn_net *net, uint32_t *ret_n);
 void cn_net_touch(struct cn_net *net);
 
 /* x (n, in) -> y (n, out), owned by the network until the next call. labels (n): row index per
-   sample for label layers, NULL when there are none. train: dropout on, batch statistics used. */
+   sample for label layers, NULL when there are none. train: dropout on, batch statistics used; the
+   running ones move when cn_opt_step succeeds. x and labels are read again by a backward. */
 const float *cn_net_forward(struct cn_net *net, const float *x, const uint32_t *labels, uint32_t n,
                             bool train);
 /* After a forward: dy (n, out) -> parameter gradients (overwritten) and dx (n, in), or NULL when
@@ -60,7 +61,7 @@ struct cn_opt;
 struct cn_opt *cn_opt_new(const struct cn_opt_conf *conf, struct cn_net *net) CN_NODISCARD;
 void cn_opt_destroy(struct cn_opt **opt);
 /* One step with the network's gradients; frozen tensors stay. CN_E_NUMERIC, naming the tensor, when
-   a gradient is not finite: then nothing was changed. */
+   a gradient is not finite (Adam: or its square is not): then nothing was changed. */
 enum cn_err cn_opt_step(struct cn_opt *opt, struct cn_net *net, struct cn_error *err) CN_NODISCARD;
 
 /* ---- losses: mean over the batch; the gradient with respect to the logits goes to d ---- */
@@ -68,11 +69,12 @@ enum cn_err cn_opt_step(struct cn_opt *opt, struct cn_net *net, struct cn_error 
 struct cn_softmax_target {
     const uint32_t *hard; /* (n) class indices, or NULL */
     const float *soft;    /* (n, classes) probabilities at `temperature`, or NULL */
-    float soft_weight;    /* loss = (1-w) hard + w * T^2 * soft (Hinton et al., arXiv 1503.02531) */
+    float soft_weight;    /* loss = (1-w) hard + w * T^2 * soft (Hinton et al., arXiv 1503.02531);
+                             the one that is not NULL when the other is */
     float temperature;
     const float *adjust; /* (classes) added to the logits before the hard loss, or NULL
                             (Menon et al., arXiv 2007.07314) */
-    const float *weight; /* (n) weight per sample, or NULL */
+    const float *weight; /* (n) weight per sample, or NULL; loss = sum weight_i loss_i / n */
 };
 
 /* z (n, classes) logits -> loss; d (n, classes). */
@@ -85,8 +87,8 @@ void cn_softmax(const float *z, uint32_t n, uint32_t classes, float temperature,
 
 /* ---- the two verbs ---- */
 
-/* Forward, softmax loss, backward, one optimizer step. Returns CN_E_NUMERIC (parameters as before)
-   when the loss or a gradient is not finite. */
+/* Forward, softmax loss, backward, one optimizer step; for networks without label layers. Returns
+   CN_E_NUMERIC (parameters as before) when an input, the loss or a gradient is not finite. */
 enum cn_err cn_net_train_on_batch(struct cn_net *net, struct cn_opt *opt, const float *x,
                                   uint32_t n, const struct cn_softmax_target *target,
                                   float *ret_loss, struct cn_error *err) CN_NODISCARD;

@@ -1,0 +1,123 @@
+/* Running a network: forward, backward, and the two verbs made of them. */
+#include <assert.h>
+#include <math.h>
+
+#include "common/nn/node.h"
+#include "common/nn/vec.h"
+
+static bool needs_labels(const struct cn_net *net)
+{
+    for (uint32_t i = 0; i < net->arch.n_layers; i++)
+        if (net->arch.layers[i].kind == CN_LAYER_LABEL_SCALE ||
+            net->arch.layers[i].kind == CN_LAYER_LABEL_ADD)
+            return true;
+    return false;
+}
+
+static void check_labels(const struct cn_net *net, const uint32_t *labels, uint32_t n)
+{
+    if (!needs_labels(net))
+        return;
+    assert(labels);
+    for (uint32_t i = 0; i < n; i++)
+        assert(labels[i] < net->n_labels);
+}
+
+const float *cn_net_forward(struct cn_net *net, const float *x, const uint32_t *labels, uint32_t n,
+                            bool train)
+{
+    assert(n > 0);
+    check_labels(net, labels, n);
+    cn_net_reserve(net, n);
+    net->last =
+        (struct cn_pass){.n = n, .train = train, .labels = labels, .x = x, .rng = &net->dropout};
+    for (uint32_t i = 0; i < net->n_nodes; i++) {
+        struct cn_node *node = &net->node[i];
+        struct cn_pass p = net->last;
+
+        if (!node->ops->forward)
+            continue;
+        p.x = x;
+        p.y = node->y;
+        node->ops->forward(node, &p);
+        x = node->y;
+    }
+    return x;
+}
+
+/* The activations that went into node i. */
+static const float *input_of(const struct cn_net *net, uint32_t i)
+{
+    while (i-- > 0)
+        if (net->node[i].ops->forward)
+            return net->node[i].y;
+    return net->last.x;
+}
+
+const float *cn_net_backward(struct cn_net *net, const float *dy, bool want_dx)
+{
+    uint32_t end = want_dx ? 0 : net->first_trained;
+
+    assert(net->last.n > 0); /* after a forward */
+    for (uint32_t i = net->n_nodes; i-- > end;) {
+        struct cn_node *node = &net->node[i];
+        struct cn_pass p = net->last;
+
+        if (!node->ops->backward)
+            continue;
+        p.x = input_of(net, i);
+        p.y = node->y;
+        p.dy = dy;
+        if (want_dx || i > end) {
+            bool mine = dy == net->scratch[0] || dy == net->scratch[1];
+            int other = dy == net->scratch[0];
+            p.dx = net->scratch[mine && node->ops->in_place ? !other : other];
+        }
+        node->ops->backward(node, &p);
+        dy = p.dx;
+    }
+    return want_dx ? dy : NULL;
+}
+
+enum cn_err cn_net_train_on_batch(struct cn_net *net, struct cn_opt *opt, const float *x,
+                                  uint32_t n, const struct cn_softmax_target *target,
+                                  float *ret_loss, struct cn_error *err)
+{
+    uint32_t classes = (uint32_t)cn_net_out_size(net);
+
+    if (!isfinite(cn_vec_max_abs(x, n * cn_net_in_size(net))))
+        return cn_fail(err, CN_E_NUMERIC, "the batch holds a number that is not finite");
+    const float *z = cn_net_forward(net, x, NULL, n, true);
+    float loss = cn_loss_softmax(z, n, classes, target, net->loss_grad);
+    if (!isfinite(loss))
+        return cn_fail(err, CN_E_NUMERIC, "the loss is not finite");
+    cn_net_backward(net, net->loss_grad, false);
+    enum cn_err e = cn_opt_step(opt, net, err);
+    if (e == CN_OK)
+        *ret_loss = loss;
+    return e;
+}
+
+/* As many samples at once as keep the widest activations near 16 MiB. */
+static uint32_t slice_size(const struct cn_net *net)
+{
+    size_t widest = cn_net_in_size(net);
+
+    for (uint32_t i = 0; i < net->n_nodes; i++)
+        if (cn_shape_size(net->node[i].out) > widest)
+            widest = cn_shape_size(net->node[i].out);
+    size_t n = (4u << 20) / widest;
+    return n < 1 ? 1 : n > 64 ? 64 : (uint32_t)n;
+}
+
+void cn_net_predict(struct cn_net *net, const float *x, uint32_t n, float *p)
+{
+    size_t in = cn_net_in_size(net), out = cn_net_out_size(net);
+    uint32_t slice = slice_size(net);
+
+    for (uint32_t at = 0; at < n; at += slice) {
+        uint32_t now = n - at < slice ? n - at : slice;
+        const float *z = cn_net_forward(net, x + at * in, NULL, now, false);
+        cn_softmax(z, now, (uint32_t)out, 1, p + at * out);
+    }
+}
