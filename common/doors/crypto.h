@@ -7,10 +7,10 @@
 #include <stdint.h>
 
 #include "common/base/buf.h"
+#include "common/base/digest.h"
 #include "common/base/err.h"
 
 enum {
-    CN_DIGEST_BYTES = 32,
     CN_KEY_BYTES = 32, /* a public key of either kind */
     CN_SIGNATURE_BYTES = 64,
     CN_TOKEN_SECRET_BYTES = 32,
@@ -25,13 +25,7 @@ void cn_random(void *out, size_t n);
 bool cn_secret_equal(const void *a, const void *b, size_t n) CN_NODISCARD;
 
 /* BLAKE2b-256 (RFC 7693). */
-struct cn_digest {
-    uint8_t b[CN_DIGEST_BYTES];
-};
-
 struct cn_digest cn_digest_of(const void *p, size_t n);
-bool cn_digest_equal(const struct cn_digest *a, const struct cn_digest *b);
-bool cn_digest_is_zero(const struct cn_digest *d);
 /* Writes 64 hex digits and a NUL, and returns out. */
 const char *cn_digest_hex(char out[CN_DIGEST_HEX_BYTES], const struct cn_digest *d);
 

@@ -26,7 +26,8 @@ enum cn_json_type {
 enum cn_err cn_json_parse(struct cn_bytes text, size_t max_bytes, struct cn_json **ret,
                           struct cn_error *err) CN_NODISCARD;
 void cn_json_destroy(struct cn_json **j);
-/* Appends the text; pretty: two spaces per level and a final newline. Keys stay in order. */
+/* Appends the text; pretty: two spaces per level and a final newline. Keys stay in order;
+   reals get 9 significant digits, which is a float and more. */
 void cn_json_dump(const struct cn_json *j, bool pretty, struct cn_buf *out);
 
 /* Reading. A NULL object, an absent key, null or another type give `or_else`; returned strings and

@@ -18,16 +18,16 @@ struct cn_link;
 typedef bool (*cn_link_allow_fn)(void *user, const struct cn_public_key *key, uint32_t *ret_user);
 
 struct cn_link_listen_conf {
-    const char
-        *endpoint; /* tcp://HOST:PORT (port 0: any), tcp://[::]:PORT, ipc://PATH (mode 0600) */
-    const struct cn_secret *secret; /* CN_SECRET_LINK; copied */
+    const char *endpoint; /* tcp://HOST:PORT (port 0: any) or ipc://PATH (made with mode 0600) */
+    const struct cn_secret *secret; /* CN_SECRET_LINK; lent until the link is closed */
     const char *domain;             /* ZAP domain: "fleet", "enrol", "admin"; one listener each */
     cn_link_allow_fn allow;         /* NULL: any key that knows ours, as user 0 (enrolment) */
     void *user;
-    uint32_t max_bulk_bytes; /* 0: no bulk frames; at most CN_MAX_LINK_BULK_BYTES */
+    uint32_t max_header_bytes; /* 0: CN_MAX_HEADER_BYTES */
+    uint32_t max_bulk_bytes;   /* 0: no bulk frames; at most CN_MAX_LINK_BULK_BYTES */
 };
 
-/* Port or path taken: CN_E_EXISTS; a privileged port: CN_E_READONLY. */
+/* Port or domain taken: CN_E_EXISTS; a port or path that we may not use: CN_E_READONLY. */
 enum cn_err cn_link_listen(struct cn_link **ret, const struct cn_link_listen_conf *conf,
                            struct cn_error *err) CN_NODISCARD;
 /* The endpoint as bound, with the port that was chosen. Lent. */
@@ -36,8 +36,8 @@ const char *cn_link_endpoint(const struct cn_link *link);
 struct cn_link_dial_conf {
     const char *endpoint;
     struct cn_public_key server;    /* whom we expect */
-    const struct cn_secret *secret; /* who we are; copied */
-    uint32_t max_bulk_bytes;
+    const struct cn_secret *secret; /* who we are: CN_SECRET_LINK; lent until the link is closed */
+    uint32_t max_header_bytes, max_bulk_bytes; /* as above */
 };
 
 /* Returns at once; the connection comes up, breaks and comes back (100 ms to 5 s) on its own and
@@ -73,8 +73,8 @@ typedef void (*cn_link_event_fn)(void *user, struct cn_link *link, const struct 
 bool cn_link_next(struct cn_link *link, struct cn_link_event *ret);
 bool cn_link_is_ready(struct cn_link *link);
 int cn_link_fd(const struct cn_link *link);
-/* For programs without a loop: the next message. CN_E_TIMEOUT, or why a dialer cannot connect, as
-   CN_E_NOTFOUND (unreachable), CN_E_CRYPTO (key), CN_E_DENIED (refused). */
+/* For programs without a loop: the next MESSAGE or UP. CN_E_TIMEOUT, or why a dialer is DOWN:
+   CN_E_NOTFOUND (unreachable, closed), CN_E_CRYPTO (key), CN_E_DENIED (refused). */
 enum cn_err cn_link_wait(struct cn_link *link, uint32_t timeout_ms, struct cn_link_event *ret,
                          struct cn_error *err) CN_NODISCARD;
 

@@ -1,0 +1,42 @@
+/* What the files of the link door share. For link.c and link_dial.c only. */
+#ifndef CN_LINK_IMPL_H
+#define CN_LINK_IMPL_H
+
+#include <zmq.h>
+
+#include "common/doors/link.h"
+
+enum { CN_LINK_ENDPOINT_BYTES = 512 };
+
+struct cn_link {
+    bool is_dialer;
+    void *socket, *monitor; /* monitor: of a dialer. NULL between two attempts */
+    int epoll_fd, timer_fd; /* timer_fd: of a dialer, the pause between attempts */
+    char endpoint[CN_LINK_ENDPOINT_BYTES];
+    uint32_t max_header_bytes, max_bulk_bytes;
+    struct cn_link_stats stats;
+    zmq_msg_t header, bulk; /* of the last event */
+
+    struct cn_link_listen_conf listen; /* of a listener */
+
+    struct cn_link_dial_conf dial; /* of a dialer */
+    bool is_up;
+    uint32_t backoff_ms;
+};
+
+/* link.c: a link without sockets (*ret is to be closed even when it fails); options that sockets of
+   both kinds share; a descriptor in the link's epoll set (EPOLL_CTL_ADD, EPOLL_CTL_DEL). */
+enum cn_err cn_link_new(struct cn_link **ret, const char *endpoint, uint32_t max_header_bytes,
+                        uint32_t max_bulk_bytes, struct cn_error *err) CN_NODISCARD;
+void *cn_link_new_socket(const struct cn_link *link, int type, const struct cn_secret *secret);
+bool cn_link_set_int(void *socket, int option, int value);
+bool cn_link_watch(struct cn_link *link, void *socket, int op);
+/* The context that all links of a process share. */
+void *cn_link_context(void);
+
+/* link_dial.c: goes on dialing; the next UP or DOWN. */
+bool cn_link_dial_next(struct cn_link *link, struct cn_link_event *ret);
+/* Ends the connection and its sockets, if there are any; also a listener's. */
+void cn_link_hang_up(struct cn_link *link);
+
+#endif
