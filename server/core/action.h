@@ -73,7 +73,7 @@ struct srv_action {
     };
 };
 
-enum { SRV_MAX_ACTIONS = 2 * CN_MAX_UPLOADS + 16 };
+enum { SRV_MAX_ACTIONS = 4 * CN_MAX_UPLOADS + 16 };
 
 struct srv_actions {
     uint32_t n;

@@ -23,7 +23,8 @@ void srv_core_step(struct srv_core *c, const struct srv_event *ev, struct srv_ac
 /* When the next SRV_EV_TICK is due, 0 for never. */
 uint64_t srv_core_deadline(const struct srv_core *c);
 
-/* Iterates over an audience: the device after `after` (0 starts), or 0. Each in O(1). */
+/* Iterates over an audience: the device after `after` (0 starts), or 0. A whole walk is linear in
+   devices online. */
 uint32_t srv_core_next(const struct srv_core *c, enum srv_audience to, uint32_t after);
 
 /* NULL for an id that was never enrolled. */

@@ -52,7 +52,7 @@ struct srv_device {
     uint32_t slot; /* 1 + index of its upload slot, 0 for none */
 
     enum cn_wait wait; /* what it was last told to wait for */
-    uint64_t wait_until_ms;
+    uint64_t wait_until_ms, wait_ref;
     bool in_line; /* for a slot */
 
     uint32_t n_held_out;
@@ -76,8 +76,7 @@ struct srv_slot {
 
 /* clang-format off */
 enum srv_round_state {
-    SRV_ROUND_GATHERING, SRV_ROUND_CLOSING, SRV_ROUND_CONSOLIDATING, SRV_ROUND_SCORING, SRV_ROUND_DECIDING,
-    SRV_ROUND_NSTATES
+    SRV_ROUND_GATHERING, SRV_ROUND_CLOSING, SRV_ROUND_CONSOLIDATING, SRV_ROUND_SCORING, SRV_ROUND_DECIDING
 };
 /* clang-format on */
 
@@ -95,7 +94,7 @@ struct srv_round {
 struct srv_core {
     struct srv_core_conf conf;
     struct cn_heads heads;
-    uint64_t now_ms, n_sessions;
+    uint64_t now_ms, wall_ms, n_sessions;
     uint64_t announce_after_ms, announce_due_ms; /* due 0: nothing to announce */
 
     struct srv_device *devices; /* device id - 1 */
