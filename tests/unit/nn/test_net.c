@@ -1,0 +1,480 @@
+/* Networks: training, widening, and what never changes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/nn/archs.h"
+
+static const struct cn_opt_conf adam = {
+    .kind = CN_OPT_ADAM, .rate = 1e-2f, .beta1 = .9f, .beta2 = .999f, .epsilon = 1e-8f};
+
+static struct cn_net *make(const struct cn_arch *a, uint32_t n_labels, uint64_t seed)
+{
+    struct cn_error err;
+    struct cn_net *net;
+
+    assert_int_equal(cn_net_new(&net, a, n_labels, seed, &err), CN_OK);
+    return net;
+}
+
+static float *numbers(size_t n, uint64_t seed)
+{
+    float *x = cn_alloc(n * sizeof *x);
+    struct cn_rng rng;
+
+    cn_rng_init(&rng, seed);
+    cn_rng_fill_normal(&rng, x, n, 1);
+    return x;
+}
+
+/* All parameters, one after the other. */
+static struct cn_tensor *snapshot(struct cn_net *net)
+{
+    uint32_t n;
+    const struct cn_tensor *t = cn_net_tensors(net, &n);
+    struct cn_tensor *copy = cn_calloc(n, sizeof *copy);
+
+    for (uint32_t i = 0; i < n; i++)
+        cn_tensor_copy(&copy[i], &t[i]);
+    return copy;
+}
+
+static void drop(struct cn_net *net, struct cn_tensor *copy)
+{
+    uint32_t n;
+
+    cn_net_tensors(net, &n);
+    for (uint32_t i = 0; i < n; i++)
+        cn_tensor_fini(&copy[i]);
+    free(copy);
+}
+
+static bool is_same(struct cn_net *net, const struct cn_tensor *copy)
+{
+    uint32_t n;
+    const struct cn_tensor *t = cn_net_tensors(net, &n);
+
+    for (uint32_t i = 0; i < n; i++)
+        if (memcmp(t[i].data, copy[i].data, cn_tensor_size(&t[i]) * sizeof(float)) != 0)
+            return false;
+    return true;
+}
+
+/* A network with everything that has a state: two convolutions, batch norm, dropout. */
+static struct cn_arch deep(void)
+{
+    return (struct cn_arch){
+        1,
+        8,
+        8,
+        8,
+        {{.kind = CN_LAYER_CONV, .name = "a", .out = 4, .kernel_h = 3, .kernel_w = 3, .pad = 1},
+         {.kind = CN_LAYER_BATCH_NORM, .name = "n", .momentum = .8f, .eps = 1e-3f},
+         {.kind = CN_LAYER_RELU},
+         {.kind = CN_LAYER_CONV, .name = "b", .out = 6, .kernel_h = 3, .kernel_w = 3},
+         {.kind = CN_LAYER_RELU},
+         {.kind = CN_LAYER_MAX_POOL, .kernel_h = 2, .kernel_w = 2, .stride = 2},
+         {.kind = CN_LAYER_DROPOUT, .rate = .2f},
+         {.kind = CN_LAYER_DENSE, .name = "head", .by_label = true}}};
+}
+
+static void equal_seeds_give_equal_networks(void **state)
+{
+    (void)state;
+    struct cn_arch arch = deep();
+    struct cn_net *a = make(&arch, 3, 5), *b = make(&arch, 3, 5), *c = make(&arch, 3, 6);
+    struct cn_tensor *copy = snapshot(a);
+
+    assert_true(is_same(b, copy));
+    assert_false(is_same(c, copy));
+    drop(a, copy);
+    cn_net_destroy(&a);
+    cn_net_destroy(&b);
+    cn_net_destroy(&c);
+    assert_null(a);
+}
+
+static void tensors_start_as_keras_starts_them(void **state)
+{
+    (void)state;
+    struct cn_arch arch = deep();
+    struct cn_net *net = make(&arch, 3, 5);
+    uint32_t n;
+    struct cn_tensor *t = cn_net_tensors(net, &n);
+    const char *names[] = {"a.weight", "a.bias",   "n.weight", "n.bias",      "n.mean",
+                           "n.var",    "b.weight", "b.bias",   "head.weight", "head.bias"};
+
+    assert_int_equal(n, CN_COUNT(names));
+    for (uint32_t i = 0; i < n; i++)
+        assert_string_equal(t[i].name, names[i]);
+    float limit = sqrtf(6.0f / (9 + 36)), top = 0;
+    for (int i = 0; i < 36; i++)
+        top = fmaxf(top, fabsf(t[0].data[i]));
+    assert_true(top <= limit && top > .8f * limit);
+    assert_true(t[1].data[0] == 0 && t[2].data[0] == 1 && t[3].data[0] == 0);
+    assert_true(t[4].data[0] == 0 && t[5].data[0] == 1);
+    assert_true(t[4].frozen && t[5].frozen && !t[2].frozen);
+    assert_true(t[8].by_label && t[9].by_label && !t[0].by_label);
+    cn_net_destroy(&net);
+}
+
+static void training_learns_the_batch(void **state)
+{
+    (void)state;
+    struct cn_arch arch[] = {classifier(8, 4), deep()};
+    uint32_t hard[6] = {0, 1, 2, 2, 1, 0};
+    struct cn_softmax_target target = {.hard = hard};
+    struct cn_error err;
+
+    for (int k = 0; k < 2; k++) {
+        struct cn_net *net = make(&arch[k], 3, 5);
+        struct cn_opt *opt = cn_opt_new(&adam, net);
+        float *x = numbers(6 * 64, 1), loss = 0, p[6 * 3];
+
+        for (int step = 0; step < 100; step++)
+            assert_int_equal(cn_net_train_on_batch(net, opt, x, 6, &target, &loss, &err), CN_OK);
+        assert_true(loss < .1f);
+        cn_net_predict(net, x, 6, p);
+        for (int i = 0; i < 6; i++)
+            assert_true(p[i * 3 + hard[i]] > .5f);
+        free(x);
+        cn_opt_destroy(&opt);
+        cn_net_destroy(&net);
+    }
+}
+
+static void sgd_steps_against_the_gradient_with_momentum(void **state)
+{
+    (void)state;
+    struct cn_arch arch = {1, 1, 1, 1, {{.kind = CN_LAYER_DENSE, .name = "d", .out = 1}}};
+    struct cn_net *net = make(&arch, 0, 5);
+    struct cn_opt *opt =
+        cn_opt_new(&(struct cn_opt_conf){.kind = CN_OPT_SGD, .rate = .5f, .momentum = .5f}, net);
+    float x = 3, one = 1, w[3], b[3];
+    struct cn_error err;
+    uint32_t n;
+    struct cn_tensor *t = cn_net_tensors(net, &n);
+
+    for (int i = 0; i < 3; i++) {
+        w[i] = t[0].data[0];
+        b[i] = t[1].data[0];
+        cn_net_forward(net, &x, NULL, 1, true);
+        cn_net_backward(net, &one, false);
+        assert_int_equal(cn_opt_step(opt, net, &err), CN_OK);
+    }
+    assert_true(fabsf(w[1] - (w[0] - 1.5f)) < 1e-6f);
+    assert_true(fabsf(w[2] - (w[1] - .5f * (1.5f + 3))) < 1e-5f);
+    assert_true(fabsf(b[2] - (b[1] - .5f * 1.5f)) < 1e-6f);
+    cn_opt_destroy(&opt);
+    cn_net_destroy(&net);
+}
+
+static void frozen_layers_stay_bit_for_bit(void **state)
+{
+    (void)state;
+    struct cn_arch arch = deep();
+    uint32_t hard[4] = {0, 1, 2, 0}, n;
+    float *x = numbers(4 * 64, 1), loss;
+    struct cn_error err;
+
+    for (int i = 0; i < 4; i++)
+        arch.layers[i].frozen = true;
+    struct cn_net *net = make(&arch, 3, 5);
+    struct cn_opt *opt = cn_opt_new(&adam, net);
+    struct cn_tensor *copy = snapshot(net), *t = cn_net_tensors(net, &n);
+    for (int step = 0; step < 3; step++)
+        assert_int_equal(cn_net_train_on_batch(net, opt, x, 4,
+                                               &(struct cn_softmax_target){.hard = hard}, &loss,
+                                               &err),
+                         CN_OK);
+    for (uint32_t i = 0; i < n; i++) {
+        bool same = memcmp(t[i].data, copy[i].data, cn_tensor_size(&t[i]) * sizeof(float)) == 0;
+        assert_true(same == t[i].frozen);
+        assert_true(t[i].frozen == (strncmp(t[i].name, "head", 4) != 0));
+    }
+    drop(net, copy);
+    free(x);
+    cn_opt_destroy(&opt);
+    cn_net_destroy(&net);
+}
+
+/* ---- what is not finite ---- */
+
+static void poison(int what, float *x, float *soft, struct cn_tensor *t)
+{
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+
+    switch (what % 3) {
+    case 0: x[70] = bad[what / 3]; break;
+    case 1: soft[4] = bad[what / 3]; break;
+    case 2: t[8].data[5] = bad[what / 3]; break;
+    }
+}
+
+static void a_number_that_is_not_finite_changes_nothing(void **state)
+{
+    (void)state;
+    struct cn_arch arch = deep();
+    float soft[4 * 3], loss = 42;
+    struct cn_softmax_target target = {.soft = soft, .temperature = 1};
+    struct cn_error err;
+    uint32_t n;
+
+    for (int what = 0; what < 9; what++) {
+        struct cn_net *net = make(&arch, 3, 5);
+        struct cn_opt *opt = cn_opt_new(&adam, net);
+        float *x = numbers(4 * 64, 1);
+
+        for (int i = 0; i < 12; i++)
+            soft[i] = 1.0f / 3;
+        poison(what, x, soft, cn_net_tensors(net, &n));
+        struct cn_tensor *copy = snapshot(net);
+        assert_int_equal(cn_net_train_on_batch(net, opt, x, 4, &target, &loss, &err), CN_E_NUMERIC);
+        assert_true(is_same(net, copy));
+        assert_true(loss == 42);
+        drop(net, copy);
+        free(x);
+        cn_opt_destroy(&opt);
+        cn_net_destroy(&net);
+    }
+}
+
+static void a_bad_gradient_is_named_and_changes_nothing(void **state)
+{
+    (void)state;
+    struct cn_arch arch = deep();
+    struct cn_net *net = make(&arch, 3, 5);
+    struct cn_opt *opt = cn_opt_new(&adam, net);
+    struct cn_tensor *copy = snapshot(net);
+    struct cn_error err;
+    uint32_t n;
+    float *x = numbers(2 * 64, 1), d[6] = {1, 1, 1, 1, 1, 1};
+
+    cn_net_forward(net, x, NULL, 2, true);
+    cn_net_backward(net, d, false);
+    cn_net_grads(net, &n)[6].data[17] = NAN;
+    assert_int_equal(cn_opt_step(opt, net, &err), CN_E_NUMERIC);
+    assert_non_null(strstr(err.text, "b.weight"));
+    assert_true(is_same(net, copy));
+    drop(net, copy);
+    free(x);
+    cn_opt_destroy(&opt);
+    cn_net_destroy(&net);
+}
+
+/* ---- running statistics ---- */
+
+static void running_statistics_move_with_the_step(void **state)
+{
+    (void)state;
+    struct cn_arch arch = {
+        2, 1, 1, 1, {{.kind = CN_LAYER_BATCH_NORM, .name = "n", .momentum = .75f, .eps = 1e-3f}}};
+    struct cn_net *net = make(&arch, 0, 5);
+    struct cn_opt *opt = cn_opt_new(&adam, net);
+    float x[6] = {1, 10, 3, 20, 5, 30}, d[6] = {0};
+    struct cn_error err;
+    uint32_t n;
+    struct cn_tensor *t = cn_net_tensors(net, &n);
+
+    const float *y = cn_net_forward(net, x, NULL, 3, true);
+    assert_true(fabsf(y[0] + 2 / sqrtf(8.0f / 3 + 1e-3f)) < 1e-6f);
+    assert_true(t[2].data[0] == 0);
+    cn_net_backward(net, d, false);
+    assert_int_equal(cn_opt_step(opt, net, &err), CN_OK);
+    assert_true(fabsf(t[2].data[1] - .25f * 20) < 1e-5f);
+    assert_true(fabsf(t[3].data[0] - (.75f + .25f * 8 / 3)) < 1e-6f);
+    y = cn_net_forward(net, x, NULL, 1, false);
+    assert_true(fabsf(y[0] - (1 - t[2].data[0]) / sqrtf(t[3].data[0] + 1e-3f)) < 1e-6f);
+    cn_opt_destroy(&opt);
+    cn_net_destroy(&net);
+}
+
+static void dropout_keeps_the_mean_and_is_off_outside_training(void **state)
+{
+    (void)state;
+    enum { N = 20000 };
+    struct cn_arch arch = {N, 1, 1, 1, {{.kind = CN_LAYER_DROPOUT, .rate = .4f}}};
+    struct cn_net *net = make(&arch, 0, 5);
+    float *x = cn_alloc(N * sizeof *x), sum = 0;
+    uint32_t n_zero = 0;
+
+    for (int i = 0; i < N; i++)
+        x[i] = 1;
+    const float *y = cn_net_forward(net, x, NULL, 1, true);
+    for (int i = 0; i < N; i++) {
+        n_zero += y[i] == 0;
+        sum += y[i];
+    }
+    assert_in_range(n_zero, .38 * N, .42 * N);
+    assert_true(fabsf(sum / N - 1) < .03f);
+    assert_memory_equal(cn_net_forward(net, x, NULL, 1, false), x, N * sizeof *x);
+    free(x);
+    cn_net_destroy(&net);
+}
+
+/* ---- widening ---- */
+
+static void check_widen(const struct cn_arch *arch, const char *by_label)
+{
+    struct cn_net *net = make(arch, 3, 5);
+    struct cn_tensor *copy = snapshot(net), *t;
+    uint32_t from[] = {7, 3, 9}, to[] = {9, 1, 7, 2}, n, n_moved = 0;
+    struct cn_rng rng;
+    struct cn_error err;
+
+    cn_rng_init(&rng, 1);
+    assert_int_equal(cn_net_widen(net, from, 3, to, 4, .1f, &rng, &err), CN_OK);
+    assert_int_equal(cn_net_n_labels(net), 4);
+    t = cn_net_tensors(net, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        size_t row = cn_tensor_row_size(&copy[i]);
+        if (!t[i].by_label) {
+            assert_memory_equal(t[i].data, copy[i].data, cn_tensor_size(&t[i]) * sizeof(float));
+            continue;
+        }
+        n_moved++;
+        assert_memory_equal(t[i].name, by_label, strlen(by_label));
+        assert_int_equal(t[i].dims[0], 4);
+        assert_memory_equal(t[i].data, copy[i].data + 2 * row, row * sizeof(float));
+        assert_memory_equal(t[i].data + 2 * row, copy[i].data, row * sizeof(float));
+        for (size_t j = 0; j < row; j++) {
+            assert_true((t[i].n_dims < 2) == (t[i].data[row + j] == 0));
+            assert_true(fabsf(t[i].data[3 * row + j]) < .6f);
+        }
+    }
+    assert_true(n_moved > 0);
+    drop(net, copy);
+    cn_net_destroy(&net);
+}
+
+static void widening_keeps_every_other_number_bit_for_bit(void **state)
+{
+    (void)state;
+    struct cn_arch a = classifier(8, 4), b = {4,
+                                              1,
+                                              1,
+                                              3,
+                                              {{.kind = CN_LAYER_LABEL_SCALE, .name = "label"},
+                                               {.kind = CN_LAYER_DENSE, .name = "d", .out = 5},
+                                               {.kind = CN_LAYER_TANH}}};
+
+    check_widen(&a, "head.");
+    check_widen(&b, "label.");
+}
+
+static void a_widened_network_predicts_and_trains(void **state)
+{
+    (void)state;
+    struct cn_arch arch = deep();
+    struct cn_net *net = make(&arch, 2, 5);
+    float *x = numbers(3 * 64, 1), before[6], z[15], loss;
+    uint32_t from[] = {4, 6}, to[] = {8, 6, 5, 4, 7}, hard[3] = {0, 2, 4};
+    struct cn_rng rng;
+    struct cn_error err;
+
+    cn_rng_init(&rng, 1);
+    memcpy(before, cn_net_forward(net, x, NULL, 3, false), sizeof before);
+    assert_int_equal(cn_net_widen(net, from, 2, to, 5, .1f, &rng, &err), CN_OK);
+    memcpy(z, cn_net_forward(net, x, NULL, 3, false), sizeof z);
+    for (int i = 0; i < 3; i++) {
+        assert_true(fabsf(z[i * 5 + 3] - before[i * 2]) < 1e-5f);
+        assert_true(fabsf(z[i * 5 + 1] - before[i * 2 + 1]) < 1e-5f);
+    }
+    struct cn_opt *opt = cn_opt_new(&adam, net);
+    assert_int_equal(cn_net_train_on_batch(net, opt, x, 3,
+                                           &(struct cn_softmax_target){.hard = hard}, &loss, &err),
+                     CN_OK);
+    free(x);
+    cn_opt_destroy(&opt);
+    cn_net_destroy(&net);
+}
+
+static void a_widen_that_cannot_be_leaves_the_network(void **state)
+{
+    (void)state;
+    struct cn_arch arch = classifier(8, 4);
+    struct cn_net *net = make(&arch, 3, 5);
+    struct cn_tensor *copy = snapshot(net);
+    uint32_t ids[] = {1, 2, 3, 4};
+    struct cn_rng rng;
+    struct cn_error err;
+
+    cn_rng_init(&rng, 1);
+    assert_int_equal(cn_net_widen(net, ids, 4, ids, 4, .1f, &rng, &err), CN_E_SHAPE);
+    assert_int_equal(cn_net_widen(net, ids, 3, ids, 0, .1f, &rng, &err), CN_E_SHAPE);
+    assert_int_equal(cn_net_n_labels(net), 3);
+    assert_true(is_same(net, copy));
+    drop(net, copy);
+    cn_net_destroy(&net);
+}
+
+/* ---- batches ---- */
+
+static void a_sample_is_predicted_alike_in_any_batch(void **state)
+{
+    (void)state;
+    struct cn_arch arch = deep();
+    struct cn_net *net = make(&arch, 3, 5);
+    enum { N = 150 };
+    float *x = numbers(N * 64, 1), *p = cn_alloc(N * 3 * sizeof *p), alone[3];
+
+    cn_net_predict(net, x, N, p);
+    for (int i = 0; i < N; i += 37) {
+        cn_net_predict(net, x + (size_t)i * 64, 1, alone);
+        for (int c = 0; c < 3; c++)
+            assert_true(fabsf(alone[c] - p[i * 3 + c]) < 1e-5f);
+    }
+    free(p);
+    free(x);
+    cn_net_destroy(&net);
+}
+
+static void numbers_written_from_outside_count_after_a_touch(void **state)
+{
+    (void)state;
+    struct cn_arch arch = deep();
+    struct cn_net *net = make(&arch, 3, 5), *other = make(&arch, 3, 6);
+    float *x = numbers(64, 1), want[3], got[3];
+    uint32_t n;
+    struct cn_tensor *to = cn_net_tensors(net, &n), *from = cn_net_tensors(other, &n);
+
+    cn_net_predict(net, x, 1, got);
+    cn_net_predict(other, x, 1, want);
+    assert_memory_not_equal(got, want, sizeof want);
+    for (uint32_t i = 0; i < n; i++)
+        memcpy(to[i].data, from[i].data, cn_tensor_size(&to[i]) * sizeof(float));
+    cn_net_touch(net);
+    cn_net_predict(net, x, 1, got);
+    assert_memory_equal(got, want, sizeof want);
+    free(x);
+    cn_net_destroy(&net);
+    cn_net_destroy(&other);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equal_seeds_give_equal_networks),
+        cmocka_unit_test(tensors_start_as_keras_starts_them),
+        cmocka_unit_test(training_learns_the_batch),
+        cmocka_unit_test(sgd_steps_against_the_gradient_with_momentum),
+        cmocka_unit_test(frozen_layers_stay_bit_for_bit),
+        cmocka_unit_test(a_number_that_is_not_finite_changes_nothing),
+        cmocka_unit_test(a_bad_gradient_is_named_and_changes_nothing),
+        cmocka_unit_test(running_statistics_move_with_the_step),
+        cmocka_unit_test(dropout_keeps_the_mean_and_is_off_outside_training),
+        cmocka_unit_test(widening_keeps_every_other_number_bit_for_bit),
+        cmocka_unit_test(a_widened_network_predicts_and_trains),
+        cmocka_unit_test(a_widen_that_cannot_be_leaves_the_network),
+        cmocka_unit_test(a_sample_is_predicted_alike_in_any_batch),
+        cmocka_unit_test(numbers_written_from_outside_count_after_a_touch),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
