@@ -24,8 +24,8 @@ struct cn_http_conf {
     unsigned idle_s;          /* a client silent for so long is dropped; 0: 30 */
 };
 
-/* A request whose Host is not a loopback name (or one of conf->hosts) is answered 403 here: pages
-   of other sites cannot talk to us by rebinding their name. Port taken: CN_E_EXISTS. */
+/* A request whose Host is not a loopback name (or one of conf->hosts), or whose Origin is another
+   page's, is answered 403 here: no page of another site can talk to us. Port taken: CN_E_EXISTS. */
 enum cn_err cn_http_open(struct cn_http **ret, struct cn_loop *loop,
                          const struct cn_http_conf *conf, cn_http_fn fn, void *user,
                          struct cn_error *err) CN_NODISCARD;
@@ -34,7 +34,7 @@ void cn_http_close(struct cn_http **http);
 /* "127.0.0.1:8471" or "unix:PATH", as cn_httpc_new takes it. Lent. */
 const char *cn_http_address(const struct cn_http *http);
 
-/* Lent until the reply. */
+/* Lent until the reply or cn_http_close. */
 const char *cn_http_method(const struct cn_http_request *req);
 const char *cn_http_path(const struct cn_http_request *req); /* decoded, without the query */
 /* The value of ?name=..., decoded; or_else when it is absent. */
@@ -51,6 +51,8 @@ void cn_http_reply(struct cn_http_request **req, unsigned status, const char *co
 /* application/problem+json with title, status, code and detail (RFC 9457); the status follows the
    code: parse 400, not-found 404, limit 413, busy 503, full 507, ... */
 void cn_http_fail(struct cn_http_request **req, const struct cn_error *err);
+/* The same with another status, such as 415. */
+void cn_http_fail_with(struct cn_http_request **req, unsigned status, const struct cn_error *err);
 
 struct cn_json;
 void cn_http_reply_json(struct cn_http_request **req, unsigned status, struct cn_json **json);
