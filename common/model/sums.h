@@ -48,8 +48,8 @@ int64_t cn_sums_mean(const struct cn_sums *s, const char *name, float *out, size
 /* The same for one label's row. */
 int64_t cn_sums_row_mean(const struct cn_sums *s, const char *name, uint32_t label, float *out,
                          size_t n_numbers);
-/* Labels that have a row in the tensor, ascending; valid until the next change. */
-const uint32_t *cn_sums_rows(const struct cn_sums *s, const char *name, uint32_t *ret_n);
+/* Labels that have a row in the tensor, ascending; an array of the caller's to free. */
+uint32_t *cn_sums_rows(const struct cn_sums *s, const char *name, uint32_t *ret_n) CN_NODISCARD;
 
 /* Appends a pack (CN_PACK_SUMS): equal sums, equal bytes. CN_E_LIMIT when it would be too large. */
 enum cn_err cn_sums_encode(const struct cn_sums *s, struct cn_buf *out,
