@@ -1,0 +1,134 @@
+/* Recipe features: a closed fit of the head's rows (fit.h) on three kinds of samples: what was just
+   taught, what was taught before, and synthesized samples of all labels. A few milliseconds. */
+#include <stdlib.h>
+
+#include "common/recipe/balance.h"
+#include "common/recipe/teach.h"
+
+/* At most so many of each kind in one fit; more fresh ones are taught in several. */
+enum { FRESH = 448, OTHERS = 256, SYNTH = 320, SYNTH_PER_LABEL = 24 };
+_Static_assert(FRESH + OTHERS + SYNTH <= CN_FIT_MAX_SAMPLES, "the fit's cap");
+
+/* Share of the loss, to be divided among the samples of a kind. */
+static const float SHARE_FRESH = 0.4f, SHARE_OTHERS = 0.2f, SHARE_SYNTH = 0.4f;
+static const float MARGIN = 1; /* e : 1 against the next label */
+
+struct lesson {
+    struct cn_fit_sample *samples;
+    uint32_t n;
+};
+
+static void lesson_fini(struct lesson *l)
+{
+    free(l->samples);
+}
+
+static void add(struct lesson *l, struct cn_weights *w, const struct cn_example *e, float weight,
+                bool firm)
+{
+    l->samples[l->n++] = (struct cn_fit_sample){
+        .phi = e->phi, .row = cn_weights_row(w, e->label), .weight = weight, .firm = firm};
+}
+
+static void add_others(struct lesson *l, struct cn_weights *w, const struct cn_example *others,
+                       uint32_t n_others, struct cn_rng *rng)
+{
+    uint32_t n = n_others < OTHERS ? n_others : OTHERS;
+    CN_CLEANUP(cn_freep) uint32_t *pick = cn_calloc(n_others, sizeof *pick);
+
+    for (uint32_t i = 0; i < n_others; i++)
+        pick[i] = i;
+    if (n_others > OTHERS)
+        cn_rng_shuffle(rng, pick, n_others);
+    for (uint32_t i = 0; i < n; i++)
+        add(l, w, &others[pick[i]], SHARE_OTHERS / (float)n, others[pick[i]].corrected);
+}
+
+enum cn_err cn_teach_metric(const struct cn_weights *w, const float *const *phi, uint32_t n,
+                            struct cn_metric **ret, struct cn_error *err)
+{
+    const struct cn_moments *m = &w->moments;
+    uint32_t n_known = 0;
+
+    for (uint32_t i = 0; i < w->n_labels; i++)
+        n_known += w->known[i];
+    if (m->n_labels == 0 || n_known == 0) {
+        *ret = cn_metric_from_examples((uint32_t)w->phi_size, phi, n);
+        return CN_OK;
+    }
+    CN_CLEANUP(cn_freep) float *centre = cn_calloc(m->dim, sizeof *centre);
+    for (uint32_t i = 0; i < w->n_labels; i++)
+        for (uint32_t d = 0; w->known[i] && d < m->dim; d++)
+            centre[d] += m->mean[(size_t)i * m->dim + d] / (float)n_known;
+    return cn_metric_new(ret, m->dim, m->rank, centre, m->factor, m->noise, err);
+}
+
+static enum cn_err fit(struct cn_weights *w, const struct lesson *l, uint32_t max_steps,
+                       struct cn_fit_report *report, struct cn_error *err)
+{
+    CN_CLEANUP(cn_metric_destroy) struct cn_metric *metric = NULL;
+    CN_CLEANUP(cn_freep) const float **phi = cn_calloc(l->n, sizeof *phi);
+    struct cn_head head = cn_weights_head(w);
+    struct cn_fit_conf conf = {.max_steps = max_steps, .until_firm = true, .margin = MARGIN};
+
+    for (uint32_t i = 0; i < l->n; i++)
+        phi[i] = l->samples[i].phi;
+    enum cn_err e = cn_teach_metric(w, phi, l->n, &metric, err);
+    if (!e)
+        e = cn_fit_rows(&head, metric, l->samples, l->n, &conf, report, err);
+    cn_net_touch(w->net);
+    return e;
+}
+
+/* Without those that a later one of the same image overrules. */
+static uint32_t newest(const struct cn_weights *w, const struct cn_example *in, uint32_t n,
+                       const struct cn_example *later, uint32_t n_later, struct cn_example *out)
+{
+    uint32_t n_out = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        if (!cn_teach_is_overruled(w, &in[i], later, n_later) &&
+            !cn_teach_is_overruled(w, &in[i], in + i + 1, n - i - 1))
+            out[n_out++] = in[i];
+    return n_out;
+}
+
+enum cn_err cn_teach_features(struct cn_weights *w, const struct cn_example *fresh, uint32_t n,
+                              const struct cn_example *others, uint32_t n_others, uint64_t seed,
+                              struct cn_train_report *report, struct cn_error *err)
+{
+    /* known: others, then the fresh ones taught so far; a later part keeps the earlier ones. */
+    CN_CLEANUP(cn_freep) struct cn_example *known = cn_calloc(n_others + n, sizeof *known);
+    CN_CLEANUP(cn_freep) struct cn_example *now = cn_calloc(n, sizeof *now);
+    CN_CLEANUP(cn_balance_fini) struct cn_balance synth = {0};
+    CN_CLEANUP(lesson_fini) struct lesson l = {0};
+    uint32_t n_known = newest(w, others, n_others, fresh, n, known);
+    uint32_t n_now = newest(w, fresh, n, NULL, 0, now);
+    struct cn_rng rng;
+
+    cn_rng_init(&rng, seed);
+    cn_balance_draw(w, SYNTH_PER_LABEL, SYNTH, seed, &synth);
+    l.samples = cn_calloc(CN_FIT_MAX_SAMPLES, sizeof *l.samples);
+    *report = (struct cn_train_report){.n_synthesized = synth.n};
+    for (uint32_t i = 0, k; i < n_now; i += k) {
+        struct cn_fit_report r;
+        k = n_now - i < FRESH ? n_now - i : FRESH;
+        l.n = 0;
+        for (uint32_t j = 0; j < synth.n; j++)
+            l.samples[l.n++] = (struct cn_fit_sample){.phi = synth.phi + j * w->phi_size,
+                                                      .row = synth.rows[j],
+                                                      .weight = SHARE_SYNTH / (float)synth.n};
+        add_others(&l, w, known, n_known, &rng);
+        for (uint32_t j = 0; j < k; j++)
+            add(&l, w, &now[i + j], SHARE_FRESH / (float)k, true);
+        enum cn_err e = fit(w, &l, w->recipe.local_steps, &r, err);
+        if (e)
+            return e;
+        report->n_steps += r.n_steps;
+        report->loss = r.loss;
+        for (uint32_t j = 0; j < k; j++)
+            known[n_known++] = now[i + j];
+    }
+    report->n_wrong = cn_teach_count_wrong(w, now, n_now);
+    return CN_OK;
+}
