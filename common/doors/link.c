@@ -29,7 +29,6 @@ enum {
     LINGER_MS = 500,
     HEARTBEAT_MS = 5000,
     SILENCE_MS = 15000, /* without a heartbeat: the peer is gone */
-    HANDSHAKE_MS = 10000,
     DROPS_PER_CALL = 64
 };
 
@@ -96,7 +95,7 @@ void *cn_link_new_socket(const struct cn_link *link, int type, const struct cn_s
         cn_link_set_int(s, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS) &&
         cn_link_set_int(s, ZMQ_HEARTBEAT_TIMEOUT, SILENCE_MS) &&
         cn_link_set_int(s, ZMQ_HEARTBEAT_TTL, SILENCE_MS) &&
-        cn_link_set_int(s, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) &&
+        cn_link_set_int(s, ZMQ_HANDSHAKE_IVL, CN_LINK_HANDSHAKE_MS) &&
         cn_link_set_int(s, ZMQ_TCP_KEEPALIVE, 1) &&
         cn_link_set_int(s, ZMQ_TCP_KEEPALIVE_IDLE, 60) &&
         cn_link_set_int(s, ZMQ_IPV6, strchr(link->endpoint, '[') != NULL))

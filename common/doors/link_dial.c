@@ -11,14 +11,15 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/doors/link_impl.h"
 
-enum { CONNECT_MS = 5000, BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 5000 };
+enum { CONNECT_MS = 5000, BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 5000, MARGIN_MS = 500 };
 
 enum {
-    WATCHED = ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
-              ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-              ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
+    WATCHED = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_DISCONNECTED |
+              ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+              ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
 };
 
 static enum cn_err open_monitor(void **ret, void *socket, struct cn_error *err)
@@ -41,7 +42,7 @@ static enum cn_err open_monitor(void **ret, void *socket, struct cn_error *err)
 
 /* An event is a frame of a 16-bit number and a 32-bit value, in the host's order, and a frame with
    the endpoint. */
-static bool read_event(void *monitor, uint16_t *ret_event, uint32_t *ret_value)
+static bool read_event(void *monitor, uint16_t *ret_event)
 {
     uint8_t frame[6], endpoint[256];
 
@@ -49,18 +50,16 @@ static bool read_event(void *monitor, uint16_t *ret_event, uint32_t *ret_value)
         return false;
     zmq_recv(monitor, endpoint, sizeof endpoint, ZMQ_DONTWAIT);
     memcpy(ret_event, frame, sizeof *ret_event);
-    memcpy(ret_value, frame + sizeof *ret_event, sizeof *ret_value);
     return true;
 }
 
 /* The next change, if any. After a DOWN the socket is to be closed: its later events belong to
    libzmq's own attempts. */
-static bool next_news(void *monitor, enum cn_link_what *ret_what, enum cn_link_why *ret_why)
+static bool next_news(struct cn_link *link, enum cn_link_what *ret_what, enum cn_link_why *ret_why)
 {
     uint16_t event;
-    uint32_t value;
 
-    while (read_event(monitor, &event, &value)) {
+    while (read_event(link->monitor, &event)) {
         *ret_what = CN_LINK_DOWN;
         switch (event) {
         case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: *ret_what = CN_LINK_UP; return true;
@@ -69,8 +68,11 @@ static bool next_news(void *monitor, enum cn_link_what *ret_what, enum cn_link_w
         /* A server that cannot open our HELLO hangs up without a word: its key is not the one that
            we have. One that says nothing at all is as good as absent. */
         case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-            *ret_why = value == ETIMEDOUT ? CN_LINK_WHY_UNREACHABLE : CN_LINK_WHY_KEY;
+            *ret_why = cn_clock_mono_ms() - link->connected_ms < CN_LINK_HANDSHAKE_MS - MARGIN_MS
+                           ? CN_LINK_WHY_KEY
+                           : CN_LINK_WHY_UNREACHABLE;
             return true;
+        case ZMQ_EVENT_CONNECTED: link->connected_ms = cn_clock_mono_ms(); break;
         case ZMQ_EVENT_CONNECT_RETRIED: *ret_why = CN_LINK_WHY_UNREACHABLE; return true;
         case ZMQ_EVENT_DISCONNECTED: *ret_why = CN_LINK_WHY_CLOSED; return true;
         }
@@ -164,7 +166,7 @@ static void redial_when_due(struct cn_link *link)
 bool cn_link_dial_next(struct cn_link *link, struct cn_link_event *ret)
 {
     redial_when_due(link);
-    if (!link->monitor || !next_news(link->monitor, &ret->what, &ret->why))
+    if (!link->monitor || !next_news(link, &ret->what, &ret->why))
         return false;
     if (ret->what == CN_LINK_UP) {
         link->is_up = true;

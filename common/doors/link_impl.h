@@ -6,7 +6,7 @@
 
 #include "common/doors/link.h"
 
-enum { CN_LINK_ENDPOINT_BYTES = 512 };
+enum { CN_LINK_ENDPOINT_BYTES = 512, CN_LINK_HANDSHAKE_MS = 5000 };
 
 struct cn_link {
     bool is_dialer;
@@ -21,6 +21,7 @@ struct cn_link {
 
     struct cn_link_dial_conf dial; /* of a dialer */
     bool is_up;
+    uint64_t connected_ms; /* when the handshake began */
     uint32_t backoff_ms;
 };
 
