@@ -318,9 +318,9 @@ static enum cn_err get_rows(const struct field *f, const struct repeated *column
         for (size_t j = 0; j < n_columns; j++)
             rows[i * n_columns + j] = ((const uint32_t *)column[j].at)[i];
     for (size_t i = 0; i < n; i++)
-        if (rows[i * n_columns] >= CN_LABEL_LOCAL ||
+        if (rows[i * n_columns] >= CN_MAX_LABELS ||
             (i && rows[i * n_columns] <= rows[(i - 1) * n_columns]))
-            return bad("has labels that do not ascend, or are not canonical", f, CN_E_PARSE, err);
+            return bad("has labels that do not ascend, or are none", f, CN_E_PARSE, err);
     *ret_n = (uint32_t)n;
     return CN_OK;
 }

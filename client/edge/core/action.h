@@ -58,7 +58,7 @@ struct edge_action {
     };
 };
 
-enum { EDGE_MAX_ACTIONS = CN_MAX_CREDIT + 16 };
+enum { EDGE_MAX_ACTIONS = CN_MAX_CREDIT + 32 };
 
 struct edge_actions {
     uint32_t n;

@@ -34,19 +34,20 @@ struct edge_plan_conf {
 
 struct edge_plan {
     uint32_t n_eligible, n_chosen;
-    uint64_t oldest_ms; /* queued_ms of the oldest eligible, 0 for none */
-    bool has_new_label; /* an eligible one has a label that the release lacks */
-    uint32_t n_short;   /* labels that need more images: what receipts say */
-    struct cn_label_count shorts[CN_MAX_LABELS]; /* .n: how many more; ascending labels */
+    uint64_t oldest_ms;             /* queued_ms of the oldest eligible, 0 for none */
+    bool has_new_label;             /* an eligible one has a label that the release lacks */
+    uint32_t queued[CN_MAX_LABELS]; /* accepted examples of each canonical label */
+    uint32_t min_count;
 };
 
-/* Chooses for the next update, from examples in any order: whole labels as far as they fit, the
-   longest waiting label first, and of a label the oldest first; a label never gets less than
-   min_count of the room. More than CN_MAX_LABELS different labels: the rest wait. */
+/* Chooses for the next update, from examples, oldest first. Whole labels as far as they fit, the
+   one that waits longest first; of a label that fits in part, the oldest. No label is sent, or left
+   behind, with fewer than min_count examples. Linear in n for each label that is there. */
 void edge_plan_choose(const struct edge_plan_conf *conf, struct edge_plan_example *examples,
                       uint32_t n, struct edge_plan *ret);
 
-/* Why this one waits: 0 when it is eligible, else how many more images of its label are needed. */
+/* How many more images of this label are needed before any is sent; 0: enough, or none is queued.
+ */
 uint32_t edge_plan_short_of(const struct edge_plan *plan, uint32_t label);
 
 #endif

@@ -4,29 +4,8 @@
 #define EDGE_STATE_H
 
 #include "client/edge/core/action.h"
+#include "client/edge/core/conf.h"
 #include "client/edge/core/why.h"
-
-struct edge_core_conf {
-    struct cn_digest fleet;
-    uint32_t batch;       /* an update is asked for at so many eligible examples, */
-    uint64_t max_wait_ms; /* or when one has waited so long (or a label is new, or on FLUSH) */
-    uint64_t reply_ms;    /* an answer must come within */
-    uint64_t commit_ms;   /* a held update is offered again after */
-    uint64_t job_ms;      /* building, verifying, installing, scoring is overdue after */
-    uint64_t retry_ms, retry_max_ms; /* backoff: doubles from one to the other, with jitter */
-    uint64_t tally_ms;               /* field tallies are sent at most this often */
-    uint64_t propose_ms;             /* a label that waits is asked about again after */
-    uint32_t credit;                 /* chunks wanted ahead */
-};
-
-/* What a restart finds in the store. */
-struct edge_start {
-    uint64_t now_ms;
-    uint32_t release, registry_version; /* installed, 0 for none */
-    struct cn_digest model;             /* of the installed release */
-    uint64_t next_seq;                  /* above every seq that was ever given to an update */
-    struct edge_update update;          /* the one in flight; seq 0: none */
-};
 
 enum edge_link_state { EDGE_LINK_DOWN, EDGE_LINK_GREETING, EDGE_LINK_ONLINE, EDGE_LINK_REFUSED };
 
@@ -62,7 +41,7 @@ struct edge_send {
     uint64_t queue_ms; /* when the queue was told */
     bool flush;
     uint64_t next_seq;
-    uint64_t sent_bytes, allowed_bytes; /* SENDING */
+    uint64_t sent_bytes, allowed_bytes; /* SENDING; the coordinator's credit ends at allowed */
     uint64_t deadline_ms, pause_ms;     /* of the state; IDLE and KEPT do nothing before pause_ms */
     enum edge_why_reason paused_for;
     enum cn_wait wait;
@@ -77,7 +56,7 @@ struct edge_fetch {
     struct cn_model_ref blob;
     uint32_t number;
     uint64_t received_bytes, wanted_bytes;
-    uint64_t deadline_ms, pause_ms;
+    uint64_t deadline_ms, pause_ms; /* of the state; IDLE does nothing before pause_ms */
     enum edge_why_reason paused_for;
     uint32_t n_failures, n_bad; /* n_bad: since start */
     uint32_t manifest_release;  /* of the manifest that was verified last, and its model */

@@ -37,8 +37,9 @@ struct edge_why edge_core_why(const struct edge_core *c, enum edge_part part);
 /* The one to show when there is room for one: link, then send, then fetch. */
 struct edge_why edge_core_why_first(const struct edge_core *c);
 
+/* Of REFUSED, TOLD_TO_WAIT and REJECTED, the sentence of the reason inside says more
+   (common/base/reason.h). */
 const char *edge_why_name(enum edge_why_reason r);
-/* The sentence; of REFUSED, TOLD_TO_WAIT and REJECTED the one of the reason inside. */
-const char *edge_why_text(const struct edge_why *w);
+const char *edge_why_text(enum edge_why_reason r);
 
 #endif
