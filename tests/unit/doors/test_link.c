@@ -17,7 +17,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/limits.h"
-#include "common/doors/link.h"
+#include "common/doors/loop.h"
 
 enum { BULK = 1024 * 1024, DEADLINE_MS = 20000, USER = 42, MAX_ENROLLED = 4 };
 
@@ -468,6 +468,63 @@ static void a_mute_server_is_reported_within_its_deadline(void **state)
     close(fd);
 }
 
+/* Links in the loop: a flood of messages is answered one by one, whatever libzmq's descriptors say.
+ */
+enum { N_ECHOES = 2000 };
+static struct cn_loop *loop;
+static unsigned n_echoes, n_sent;
+static struct cn_link *echo_client;
+
+static void send_some(void)
+{
+    struct cn_bytes hi = {(const uint8_t *)"hi", 2};
+
+    while (n_sent < N_ECHOES && n_sent < n_echoes + 20 &&
+           cn_link_send(echo_client, 0, hi, NULL, NULL) == CN_OK)
+        n_sent++;
+}
+
+static void on_server(void *user, struct cn_link *link, const struct cn_link_event *ev)
+{
+    (void)user;
+    assert_int_equal(cn_link_send(link, ev->conn, ev->header, NULL, NULL), CN_OK);
+}
+
+static void on_client(void *user, struct cn_link *link, const struct cn_link_event *ev)
+{
+    (void)user, (void)link;
+    n_echoes += ev->what == CN_LINK_MESSAGE;
+    send_some();
+    if (n_echoes == N_ECHOES)
+        cn_loop_stop(loop);
+}
+
+static void links_are_served_until_nothing_is_left(void **state)
+{
+    (void)state;
+    struct cn_secret *CN_CLEANUP(cn_secret_destroy) key = cn_secret_new(CN_SECRET_LINK);
+    struct cn_link *CN_CLEANUP(cn_link_close) server = NULL;
+    struct cn_link_listen_conf conf = {
+        .endpoint = "tcp://127.0.0.1:0", .secret = key, .domain = "echo"};
+
+    assert_int_equal(cn_loop_new(&loop, NULL), CN_OK);
+    assert_int_equal(cn_link_listen(&server, &conf, NULL), CN_OK);
+    assert_int_equal(cn_link_dial(&echo_client,
+                                  &(struct cn_link_dial_conf){.endpoint = cn_link_endpoint(server),
+                                                              .server = *cn_secret_public(key),
+                                                              .secret = key},
+                                  NULL),
+                     CN_OK);
+    assert_int_equal(cn_loop_add_link(loop, server, on_server, NULL, NULL), CN_OK);
+    assert_int_equal(cn_loop_add_link(loop, echo_client, on_client, NULL, NULL), CN_OK);
+    assert_int_equal(cn_loop_run(loop, NULL), CN_OK);
+    assert_int_equal(n_echoes, N_ECHOES);
+    cn_loop_remove_link(loop, echo_client);
+    cn_loop_remove_link(loop, server);
+    cn_link_close(&echo_client);
+    cn_loop_destroy(&loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -492,6 +549,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_port_in_use_is_an_error_that_says_what_to_do, begin, end),
         cmocka_unit_test_setup_teardown(domains_have_their_own_rules_and_an_open_one_takes_any_key,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(links_are_served_until_nothing_is_left, begin, end),
         cmocka_unit_test_setup_teardown(a_mute_server_is_reported_within_its_deadline, begin, end),
     };
 

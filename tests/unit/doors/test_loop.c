@@ -7,20 +7,17 @@
 
 #include <cmocka.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
-#include "common/base/fs.h"
-#include "common/doors/worker.h"
+#include "common/doors/loop.h"
 
 static struct cn_loop *loop;
 
 static int begin(void **state)
 {
     (void)state;
-    return cn_crypto_init(NULL) == CN_OK && cn_loop_new(&loop, NULL) == CN_OK ? 0 : -1;
+    return cn_loop_new(&loop, NULL) == CN_OK ? 0 : -1;
 }
 
 static int end(void **state)
@@ -145,194 +142,6 @@ static void a_signal_is_an_event_like_any_other(void **state)
     run_loop();
 }
 
-/* Links in the loop: a flood of messages is answered one by one, whatever libzmq's descriptors say.
- */
-enum { N_ECHOES = 2000 };
-static unsigned n_echoes, n_sent;
-static struct cn_link *client;
-
-static void send_some(void)
-{
-    struct cn_bytes hi = {(const uint8_t *)"hi", 2};
-
-    while (n_sent < N_ECHOES && n_sent < n_echoes + 20 &&
-           cn_link_send(client, 0, hi, NULL, NULL) == CN_OK)
-        n_sent++;
-}
-
-static void on_server(void *user, struct cn_link *link, const struct cn_link_event *ev)
-{
-    (void)user;
-    assert_int_equal(cn_link_send(link, ev->conn, ev->header, NULL, NULL), CN_OK);
-}
-
-static void on_client(void *user, struct cn_link *link, const struct cn_link_event *ev)
-{
-    (void)user, (void)link;
-    n_echoes += ev->what == CN_LINK_MESSAGE;
-    send_some();
-    if (n_echoes == N_ECHOES)
-        cn_loop_stop(loop);
-}
-
-static void links_are_served_until_nothing_is_left(void **state)
-{
-    (void)state;
-    struct cn_secret *CN_CLEANUP(cn_secret_destroy) key = cn_secret_new(CN_SECRET_LINK);
-    struct cn_link *CN_CLEANUP(cn_link_close) server = NULL;
-    struct cn_link_listen_conf conf = {
-        .endpoint = "tcp://127.0.0.1:0", .secret = key, .domain = "echo"};
-
-    assert_int_equal(cn_link_listen(&server, &conf, NULL), CN_OK);
-    assert_int_equal(cn_link_dial(&client,
-                                  &(struct cn_link_dial_conf){.endpoint = cn_link_endpoint(server),
-                                                              .server = *cn_secret_public(key),
-                                                              .secret = key},
-                                  NULL),
-                     CN_OK);
-    assert_int_equal(cn_loop_add_link(loop, server, on_server, NULL, NULL), CN_OK);
-    assert_int_equal(cn_loop_add_link(loop, client, on_client, NULL, NULL), CN_OK);
-    run_loop();
-    assert_int_equal(n_echoes, N_ECHOES);
-    cn_loop_remove_link(loop, client);
-    cn_loop_remove_link(loop, server);
-    cn_link_close(&client);
-}
-
-struct square {
-    struct cn_job job;
-    uint64_t in, out;
-};
-
-static uint64_t sum, last_in;
-static unsigned n_done, n_abandoned, n_in_order;
-
-static void square(struct cn_job *job)
-{
-    struct square *s = (struct square *)job;
-
-    s->out = s->in * s->in;
-}
-
-static void add_up(struct cn_job *job)
-{
-    struct square *s = (struct square *)job;
-
-    n_done++;
-    n_abandoned += s->job.abandoned;
-    n_in_order += s->in > last_in;
-    last_in = s->in;
-    sum += s->out;
-    free(s);
-}
-
-static void stop_when_none_is_left(struct cn_job *job)
-{
-    add_up(job);
-    if (n_done == 10000)
-        cn_loop_stop(loop);
-}
-
-static struct cn_job *new_square(uint64_t in, void (*done)(struct cn_job *))
-{
-    struct square *s = cn_calloc(1, sizeof *s);
-
-    s->job.run = square;
-    s->job.done = done;
-    s->in = in;
-    return &s->job;
-}
-
-static struct cn_worker *new_worker(void)
-{
-    struct cn_worker *w = NULL;
-
-    sum = last_in = n_done = n_abandoned = n_in_order = 0;
-    assert_int_equal(cn_worker_new(&w, "squares", loop, NULL), CN_OK);
-    return w;
-}
-
-static void ten_thousand_jobs_come_back_once_each_and_in_order(void **state)
-{
-    (void)state;
-    struct cn_worker *CN_CLEANUP(cn_worker_destroy) w = new_worker();
-
-    for (uint64_t i = 1; i <= 10000; i++)
-        cn_worker_submit(w, new_square(i, stop_when_none_is_left));
-    run_loop();
-    assert_int_equal(n_done, 10000);
-    assert_int_equal(n_in_order, 10000);
-    assert_int_equal(sum, 10000ull * 10001 * 20001 / 6);
-    assert_int_equal(cn_worker_n_jobs(w), 0);
-}
-
-static struct cn_worker *chain_worker;
-
-static void submit_another(struct cn_job *job)
-{
-    add_up(job);
-    if (n_done < 100)
-        cn_worker_submit(chain_worker, new_square(n_done + 1, submit_another));
-}
-
-static void draining_waits_also_for_jobs_that_finished_jobs_submit(void **state)
-{
-    (void)state;
-    struct cn_worker *CN_CLEANUP(cn_worker_destroy) w = new_worker();
-
-    chain_worker = w;
-    cn_worker_submit(w, new_square(1, submit_another));
-    cn_worker_drain(w);
-    assert_int_equal(n_done, 100);
-    assert_int_equal(cn_loop_turn(loop, 0, NULL), CN_OK); /* late wake-ups find nothing */
-    assert_int_equal(n_done, 100);
-}
-
-struct gate {
-    struct cn_job job;
-    int started[2], go[2];
-};
-
-static void wait_at_gate(struct cn_job *job)
-{
-    struct gate *g = (struct gate *)job;
-    char c = 'x';
-
-    assert_int_equal(write(g->started[1], &c, 1), 1);
-    assert_int_equal(read(g->go[0], &c, 1), 1);
-}
-
-static void count(struct cn_job *job)
-{
-    n_done++;
-    n_abandoned += job->abandoned;
-}
-
-static void destroying_a_worker_finishes_the_running_job_and_abandons_the_rest(void **state)
-{
-    (void)state;
-    struct cn_worker *w = new_worker();
-    struct gate g = {.job = {.run = wait_at_gate, .done = count}};
-    char c = 'x';
-
-    assert_int_equal(pipe(g.started), 0);
-    assert_int_equal(pipe(g.go), 0);
-    cn_worker_submit(w, &g.job);
-    for (uint64_t i = 1; i <= 10; i++)
-        cn_worker_submit(w, new_square(i, add_up));
-    assert_int_equal(read(g.started[0], &c, 1), 1);
-    assert_int_equal(write(g.go[1], &c, 1), 1);
-    cn_worker_destroy(&w);
-    assert_null(w);
-    assert_int_equal(n_done, 11);
-    assert_true(n_abandoned <= 10);
-    assert_false(g.job.abandoned);
-    for (int i = 0; i < 2; i++) {
-        close(g.started[i]);
-        close(g.go[i]);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,13 +151,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_descriptor_removed_by_a_callback_is_not_called_any_more,
                                         begin, end),
         cmocka_unit_test_setup_teardown(a_signal_is_an_event_like_any_other, begin, end),
-        cmocka_unit_test_setup_teardown(links_are_served_until_nothing_is_left, begin, end),
-        cmocka_unit_test_setup_teardown(ten_thousand_jobs_come_back_once_each_and_in_order, begin,
-                                        end),
-        cmocka_unit_test_setup_teardown(draining_waits_also_for_jobs_that_finished_jobs_submit,
-                                        begin, end),
-        cmocka_unit_test_setup_teardown(
-            destroying_a_worker_finishes_the_running_job_and_abandons_the_rest, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
