@@ -87,7 +87,7 @@ static enum cn_err set_size(struct cn_scan *s, uint32_t width, uint32_t height,
 
 /* ---- JPEG: ISO/IEC 10918-1, annex B ---- */
 
-enum { JPEG_SOI = 0xd8, JPEG_EOI = 0xd9, JPEG_SOS = 0xda, JPEG_APP1 = 0xe1 };
+enum { JPEG_DHT = 0xc4, JPEG_SOI = 0xd8, JPEG_EOI = 0xd9, JPEG_SOS = 0xda, JPEG_APP1 = 0xe1 };
 
 /* Skips what lies before the next marker: nothing in headers, the coded data after an SOS. */
 static bool next_marker(struct cn_bytes *b, uint8_t *marker)
@@ -116,6 +116,21 @@ static bool is_frame(uint8_t marker) /* SOF0..SOF15 without DHT, JPG, DAC */
     return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
 }
 
+/* Huffman tables: class and number, 16 counts, as many values. The decoder does not check that a
+   table has at most 256, so it must never see a larger one. */
+static bool is_huffman(struct cn_bytes segment)
+{
+    while (segment.n > 0) {
+        const uint8_t *head = take(&segment, 17);
+        size_t n = 0;
+        for (int i = 1; head && i <= 16; i++)
+            n += head[i];
+        if (!head || n > 256 || !take(&segment, n))
+            return false;
+    }
+    return true;
+}
+
 static enum cn_err read_segment(struct cn_bytes segment, uint8_t marker, struct cn_scan *s,
                                 struct cn_error *err)
 {
@@ -124,6 +139,8 @@ static enum cn_err read_segment(struct cn_bytes segment, uint8_t marker, struct 
             return malformed(s, "its frame header is too short", err);
         return set_size(s, be16(segment.at + 3), be16(segment.at + 1), err);
     }
+    if (marker == JPEG_DHT && !is_huffman(segment))
+        return malformed(s, "a code table that cannot be", err);
     if (marker == JPEG_APP1 && s->exif.n == 0 && begins(segment, "Exif\0", 6))
         s->exif = segment;
     return CN_OK;
@@ -281,8 +298,7 @@ static uint32_t pnm_number(struct cn_bytes *b)
 
 static enum cn_err scan_pnm(struct cn_bytes b, struct cn_scan *s, struct cn_error *err)
 {
-    uint64_t n_channels = b.at[1] == '6' ? 3 : 1;
-
+    s->pnm.channels = b.at[1] == '6' ? 3 : 1;
     take(&b, 2);
     uint32_t width = pnm_number(&b), height = pnm_number(&b), max = pnm_number(&b);
     if (max == 0 || max > 65535)
@@ -290,8 +306,11 @@ static enum cn_err scan_pnm(struct cn_bytes b, struct cn_scan *s, struct cn_erro
     enum cn_err e = set_size(s, width, height, err);
     if (e)
         return e;
-    uint64_t n_bytes = n_channels * width * height * (max > 255 ? 2 : 1);
-    return b.n < 1 + n_bytes ? cut_off(s, err) : CN_OK; /* 1: the white space after max */
+    s->pnm.max = max;
+    s->pnm.samples.n = (size_t)s->pnm.channels * width * height * (max > 255 ? 2 : 1);
+    take(&b, b.n > 0); /* the one white space after max */
+    s->pnm.samples.at = take(&b, s->pnm.samples.n);
+    return s->pnm.samples.at ? CN_OK : cut_off(s, err);
 }
 
 /* ---- all ---- */

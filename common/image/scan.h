@@ -11,7 +11,11 @@ enum cn_image_format { CN_IMAGE_JPEG, CN_IMAGE_PNG, CN_IMAGE_BMP, CN_IMAGE_GIF, 
 struct cn_scan {
     enum cn_image_format format;
     uint32_t width, height;
-    struct cn_bytes exif; /* the APP1 segment's content from "Exif" on, borrowed; n = 0: none */
+    struct cn_bytes exif; /* JPEG: the APP1 segment from "Exif" on, borrowed; n = 0: none */
+    struct {
+        uint32_t channels, max;  /* 1 or 3; the sample that means white, 1..65535 */
+        struct cn_bytes samples; /* borrowed; big-endian pairs when max > 255 */
+    } pnm;
 };
 
 /* Walks the file's structure from its first byte to its end mark. CN_E_PARSE: none of the formats,

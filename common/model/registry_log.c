@@ -26,7 +26,8 @@ void cn_registry_encode(const struct cn_registry *r, uint32_t since, struct cn_b
     head[4] = LOG_FORMAT;
     cn_put32(head + 5, since);
     cn_put32(head + 9, r->version - since);
-    cn_buf_append(out, r->log.at + start_of(r, since), r->log.n - start_of(r, since));
+    if (since < r->version) /* an empty log has no address */
+        cn_buf_append(out, r->log.at + start_of(r, since), r->log.n - start_of(r, since));
 }
 
 static enum cn_err read_header(struct cn_bytes *bytes, uint32_t *ret_from, uint32_t *ret_n,

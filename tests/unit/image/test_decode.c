@@ -103,6 +103,24 @@ static void a_grey_file_as_colour_has_equal_channels(void **state)
     assert_corners(&p, (const uint32_t[]){0x4c4c4c, 0x969696, 0x1d1d1d, WHITE}, 0);
 }
 
+static void pnm_samples_are_scaled_by_their_maximum(void **state)
+{
+    static const char deep[] = "P5 # made by hand\n3 1\n65535\n\0\0\x80\0\xff\xff";
+    static const char shallow[] = "P6 1 1 15 \x0f\x08\x1f";
+    struct cn_pixels p;
+
+    (void)state;
+    assert_int_equal(
+        cn_decode((struct cn_bytes){(const uint8_t *)deep, sizeof deep - 1}, 1, &p, NULL), CN_OK);
+    assert_memory_equal(p.at, "\0\x80\xff", 3);
+    cn_pixels_fini(&p);
+    assert_int_equal(
+        cn_decode((struct cn_bytes){(const uint8_t *)shallow, sizeof shallow - 1}, 3, &p, NULL),
+        CN_OK);
+    assert_memory_equal(p.at, "\xff\x88\xff", 3); /* what is over the maximum is the maximum */
+    cn_pixels_fini(&p);
+}
+
 /* ---- orientation ---- */
 
 static void all_orientations_stand_upright(void **state)
@@ -202,6 +220,7 @@ int main(void)
         cmocka_unit_test(lossless_formats_give_the_exact_colours),
         cmocka_unit_test(jpegs_of_every_kind_give_nearly_the_colours),
         cmocka_unit_test(grey_files_and_colour_files_give_luma),
+        cmocka_unit_test(pnm_samples_are_scaled_by_their_maximum),
         cmocka_unit_test(a_grey_file_as_colour_has_equal_channels),
         cmocka_unit_test(all_orientations_stand_upright),
         cmocka_unit_test(an_orientation_that_cannot_be_is_ignored),
