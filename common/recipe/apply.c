@@ -93,16 +93,13 @@ static bool source_row(const struct round *r, uint32_t s, const char *name,
                        const struct cn_tensor *old, size_t size, float *out)
 {
     uint32_t at = cn_weights_row(r->old, r->sources[s]);
-    int64_t weight =
-        cn_sums_row_mean(r->in->merge->rows, name, r->sources[s], out, size);
+    int64_t weight = cn_sums_row_mean(r->in->merge->rows, name, r->sources[s], out, size);
 
-    if (at == CN_WEIGHTS_NO_ROW)
-        return weight > 0;
-    if (weight == 0)
-        memset(out, 0, size * sizeof *out);
-    for (size_t i = 0; i < size; i++)
-        out[i] += old->data[at * size + i];
-    return true;
+    for (size_t i = 0; i < size; i++) {
+        float was = at == CN_WEIGHTS_NO_ROW ? 0 : old->data[at * size + i];
+        out[i] = weight > 0 ? was + out[i] * cn_weights_unit(name) : was;
+    }
+    return weight > 0 || at != CN_WEIGHTS_NO_ROW;
 }
 
 static void apply_row(const struct round *r, const char *name, const struct cn_tensor *old,

@@ -10,9 +10,9 @@
 uint32_t cn_apply_resolve(const struct cn_label_move *moves, uint32_t n, uint32_t label);
 
 /* The release's model with the round's mean deltas, for the labels that there are now: those of the
-   release in their order, then new ones by id. Rows of labels that became one are averaged, weighted
-   by the images behind them. The placeholder goes with the first real label. Moments stay the
-   release's. */
+   release in their order, then new ones by id. Rows of labels that became one are averaged,
+   weighted by the images behind them. The placeholder goes with the first real label. Moments stay
+   the release's. */
 enum cn_err cn_apply_round(const struct cn_consolidate_in *in, struct cn_weights **ret,
                            struct cn_error *err) CN_NODISCARD;
 

@@ -14,6 +14,7 @@
 #include "common/base/clock.h"
 #include "common/recipe/apply.h"
 #include "common/recipe/balance.h"
+#include "common/recipe/calibrate.h"
 #include "common/recipe/merge.h"
 #include "common/recipe/score.h"
 #include "common/recipe/tune.h"
@@ -131,17 +132,22 @@ static enum cn_err offer(struct work *w, const char *name, struct cn_error *err)
     return CN_OK;
 }
 
-static void use_solved(struct cn_weights *w, const struct cn_stats_head *solved)
+/* Puts the solved rows in the places of their labels. A label whose row is not in the model (it was
+   dropped) has no statistics either: cn_stats_move saw the same moves. */
+static void use_solved(struct cn_weights *w, struct cn_stats_head *solved, uint64_t seed)
 {
     struct cn_head head = cn_weights_head(w);
+    CN_CLEANUP(cn_freep) uint32_t *row = cn_calloc(solved->n_labels, sizeof *row);
 
     for (uint32_t i = 0; i < solved->n_labels; i++) {
-        uint32_t row = cn_weights_row(w, solved->labels[i]);
-        if (row == CN_WEIGHTS_NO_ROW)
-            continue;
-        memcpy(head.w + (size_t)row * head.dim, solved->weight + (size_t)i * head.dim,
+        row[i] = cn_weights_row(w, solved->labels[i]);
+        assert(row[i] != CN_WEIGHTS_NO_ROW);
+    }
+    cn_calibrate(solved, &w->moments, row, seed);
+    for (uint32_t i = 0; i < solved->n_labels; i++) {
+        memcpy(head.w + (size_t)row[i] * head.dim, solved->weight + (size_t)i * head.dim,
                head.dim * sizeof(float));
-        head.b[row] = solved->bias[i];
+        head.b[row[i]] = solved->bias[i];
     }
     cn_net_touch(w->net);
 }
@@ -162,7 +168,7 @@ static enum cn_err offer_solved(struct work *w, struct cn_error *err)
     w->out.ms_solve = cn_clock_mono_ms() - start;
     memcpy(weight, head.w, size * sizeof *weight);
     memcpy(bias, head.b, head.n_rows * sizeof *bias);
-    use_solved(w->now, &solved);
+    use_solved(w->now, &solved, w->in->seed);
     e = offer(w, "solve", err);
     memcpy(head.w, weight, size * sizeof *weight);
     memcpy(head.b, bias, head.n_rows * sizeof *bias);

@@ -110,16 +110,18 @@ static void load(struct fit *f, const struct cn_head *head, const struct cn_metr
     cn_gemm(false, true, f->n, f->n, f->dim, 1, f->u, f->dim, f->u, f->dim, 1, f->k, f->n);
 }
 
-/* By how much the best other logit is nearer than the margin; <= 0: right. */
-static float lack(const struct fit *f, uint32_t i, float margin)
+/* By how much the best other logit is nearer than the margin, and whose it is; <= 0: right. */
+static float lack(const struct fit *f, uint32_t i, float margin, uint32_t *ret_other)
 {
     const float *z = f->z + (size_t)i * f->rows;
-    float best = CN_FIT_ABSENT;
+    uint32_t best = f->hard[i] == 0 ? 1 : 0;
 
     for (uint32_t c = 0; c < f->rows; c++)
-        if (c != f->hard[i] && z[c] > best)
-            best = z[c];
-    return margin - (z[f->hard[i]] - best);
+        if (c != f->hard[i] && z[c] > z[best])
+            best = c;
+    if (ret_other)
+        *ret_other = best;
+    return margin - (z[f->hard[i]] - z[best]);
 }
 
 static uint32_t count_wrong(const struct fit *f, const struct cn_fit_sample *samples, float margin)
@@ -127,7 +129,7 @@ static uint32_t count_wrong(const struct fit *f, const struct cn_fit_sample *sam
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < f->n; i++)
-        n += samples[i].firm && !(lack(f, i, margin) <= 0);
+        n += samples[i].firm && !(lack(f, i, margin, NULL) <= 0);
     return n;
 }
 
@@ -151,21 +153,40 @@ static float step(struct fit *f, const struct cn_fit_conf *conf)
     return loss;
 }
 
-/* In the order of the samples, so that between contradictory ones the newest, which comes last,
-   has its way. */
+static void nudge(struct fit *f, uint32_t i, uint32_t row, float tau)
+{
+    const float *k = f->k + (size_t)i * f->n;
+
+    f->alpha[(size_t)i * f->rows + row] += tau;
+    for (uint32_t j = 0; j < f->n; j++)
+        f->z[(size_t)j * f->rows + row] += tau * k[j];
+}
+
+/* Half of the lack upwards for the right row, half downwards for the best other: passes over all
+   firm samples converge where the samples can be separated at all. At the end the newest one, which
+   comes last, has its way alone: its own row rises by all that it needs. */
 static void make_firm(struct fit *f, const struct cn_fit_sample *samples, float margin)
 {
+    static const float MORE = 1.02f; /* over the margin, against rounding */
+    uint32_t newest = f->n;
+
     for (uint32_t pass = 0; pass < FIRM_PASSES && count_wrong(f, samples, margin) > 0; pass++)
         for (uint32_t i = 0; i < f->n; i++) {
-            float need = samples[i].firm ? lack(f, i, margin) : 0;
+            uint32_t other;
+            float need = samples[i].firm ? lack(f, i, margin, &other) : 0;
             if (!(need > 0) || !isfinite(need))
                 continue;
-            const float *k = f->k + (size_t)i * f->n;
-            float tau = 1.01f * need / k[i];
-            f->alpha[(size_t)i * f->rows + f->hard[i]] += tau;
-            for (uint32_t j = 0; j < f->n; j++)
-                f->z[(size_t)j * f->rows + f->hard[i]] += tau * k[j];
+            float tau = MORE * need / (2 * f->k[(size_t)i * f->n + i]);
+            nudge(f, i, f->hard[i], tau);
+            nudge(f, i, other, -tau);
         }
+    for (uint32_t i = 0; i < f->n; i++)
+        newest = samples[i].firm ? i : newest;
+    if (newest == f->n)
+        return;
+    float need = lack(f, newest, margin, NULL);
+    if (need > 0 && isfinite(need))
+        nudge(f, newest, f->hard[newest], MORE * need / f->k[(size_t)newest * f->n + newest]);
 }
 
 /* w += A^-1/2 (alpha^T u), and the offsets with it. */
@@ -204,7 +225,7 @@ enum cn_err cn_fit_rows(const struct cn_head *head, const struct cn_metric *metr
     CN_CLEANUP(fit_fini) struct fit f;
     struct cn_fit_report r = {0};
 
-    assert(n <= CN_FIT_MAX_SAMPLES && metric->dim == head->dim);
+    assert(n <= CN_FIT_MAX_SAMPLES && metric->dim == head->dim && head->n_rows > 1);
     fit_init(&f, head, n);
     load(&f, head, metric, samples);
     while (r.n_steps < conf->max_steps &&
@@ -212,7 +233,8 @@ enum cn_err cn_fit_rows(const struct cn_head *head, const struct cn_metric *metr
         r.loss = step(&f, conf);
         r.n_steps++;
     }
-    make_firm(&f, samples, conf->margin);
+    if (conf->promise)
+        make_firm(&f, samples, conf->margin);
     r.n_wrong = count_wrong(&f, samples, conf->margin);
     enum cn_err e = apply(&f, head, metric, err);
     if (!e)

@@ -1,5 +1,5 @@
-/* Trains rows of a linear head on a handful of examples, in the fleet's metric: milliseconds for one
-   correction. Threads: reentrant. */
+/* Trains rows of a linear head on a handful of examples, in the fleet's metric: milliseconds for
+   one correction. Threads: reentrant. */
 #ifndef CN_FIT_H
 #define CN_FIT_H
 
@@ -13,21 +13,23 @@ enum { CN_FIT_MAX_SAMPLES = 1024 };
 /* A head's rows, borrowed. */
 struct cn_head {
     uint32_t n_rows, dim;
-    float *w;           /* (n_rows, dim) */
-    float *b;           /* (n_rows) */
-    const bool *absent; /* (n_rows) rows that nothing was learnt for yet: never predicted; or NULL */
+    float *w; /* (n_rows, dim) */
+    float *b; /* (n_rows) */
+    const bool
+        *absent; /* (n_rows) rows that nothing was learnt for yet: never predicted; or NULL */
 };
 
 struct cn_fit_sample {
     const float *phi; /* (dim) */
     uint32_t row;     /* the right one, not an absent one */
     float weight;     /* of its loss; the weights are normalized to the sum 1 */
-    bool firm;        /* must be right with the margin at the end */
+    bool firm;        /* should be right with the margin at the end */
 };
 
 struct cn_fit_conf {
     uint32_t max_steps;
     bool until_firm;   /* stop as soon as every firm sample is right with the margin */
+    bool promise;      /* and put right what is not after the steps */
     float margin;      /* between the right logit and the best other */
     const float *soft; /* (n, n_rows) probabilities of a teacher at `temperature`, or NULL */
     float soft_weight, temperature;

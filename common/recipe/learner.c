@@ -145,5 +145,12 @@ enum cn_err cn_learner_train(struct cn_learner *l, const struct cn_example *fres
                              const struct cn_example *others, uint32_t n_others, uint64_t seed,
                              struct cn_train_report *report, struct cn_error *err)
 {
-    return cn_teach(l->live, fresh, n, others, n_others, seed, report, err);
+    struct cn_lesson lesson = {.fresh = fresh,
+                               .others = others,
+                               .n_fresh = n,
+                               .n_others = n_others,
+                               .promise = true,
+                               .seed = seed};
+
+    return cn_teach(l->live, &lesson, report, err);
 }

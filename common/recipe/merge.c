@@ -14,7 +14,7 @@
 
 #include "common/recipe/settings.h"
 
-static const double MAX_RMS = 16; /* root mean square of one tensor's deltas */
+static const double MAX_RMS = 32; /* root mean square of one tensor's deltas */
 
 /* ---- an update under inspection ---- */
 
@@ -155,8 +155,8 @@ static enum cn_err check_shape(const struct cn_pack_tensor *t, const struct cn_t
 }
 
 /* Weight 1/64 per image and row; rows that were born on the device become differences. */
-static enum cn_err take_rows(struct incoming *in, uint32_t i, const struct cn_tensor *base, float *x,
-                             struct cn_error *err)
+static enum cn_err take_rows(struct incoming *in, uint32_t i, const struct cn_tensor *base,
+                             float *x, struct cn_error *err)
 {
     const struct cn_pack_tensor *t = &in->tensors[i];
     size_t size = t->n / t->dims[0];
@@ -173,7 +173,7 @@ static enum cn_err take_rows(struct incoming *in, uint32_t i, const struct cn_te
             continue; /* weight 0: the label left the model since */
         in->weights[i][r] = cn_sums_weight(n, in->factor);
         for (size_t d = 0; !is_delta && at != CN_WEIGHTS_NO_ROW && d < size; d++)
-            x[r * size + d] -= base->data[at * size + d];
+            x[r * size + d] -= base->data[at * size + d] / cn_weights_unit(t->name);
     }
     return CN_OK;
 }

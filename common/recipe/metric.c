@@ -11,7 +11,9 @@
 #include "common/doors/matrix.h"
 #include "common/doors/solve.h"
 
-static const float NOISE_FLOOR = 1e-6f;
+/* Of the mean residual variance, added to every feature's: what was silent so far may speak up
+   with the next label. */
+static const double SHRINK = 0.25;
 static const double NEGLIGIBLE = 1e-9; /* of the largest eigenvalue: such an axis is left out */
 
 static struct cn_metric *metric_new(uint32_t dim, uint32_t rank)
@@ -73,10 +75,14 @@ enum cn_err cn_metric_new(struct cn_metric **ret, uint32_t dim, uint32_t rank, c
 {
     CN_CLEANUP(cn_metric_destroy) struct cn_metric *m = metric_new(dim, rank);
     double norm = 1 / sqrt((double)dim); /* E |A^-1/2 x|^2 = dim */
+    double floor = 0;
 
     memcpy(m->centre, centre, dim * sizeof *centre);
     for (uint32_t d = 0; d < dim; d++)
-        m->scale[d] = 1 / (noise[d] > NOISE_FLOOR ? noise[d] : NOISE_FLOOR);
+        floor += SHRINK * noise[d] * noise[d] / dim;
+    floor = floor > 0 ? floor : 1; /* no spread at all: any scale does */
+    for (uint32_t d = 0; d < dim; d++)
+        m->scale[d] = (float)(1 / sqrt((double)noise[d] * noise[d] + floor));
     for (uint32_t k = 0; k < rank; k++)
         for (uint32_t d = 0; d < dim; d++)
             m->axis[(size_t)k * dim + d] = factor[(size_t)k * dim + d] * m->scale[d];

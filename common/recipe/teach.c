@@ -104,26 +104,24 @@ static void snapshot_fini(struct snapshot *s)
     free(s->t);
 }
 
-enum cn_err cn_teach(struct cn_weights *w, const struct cn_example *fresh, uint32_t n,
-                     const struct cn_example *others, uint32_t n_others, uint64_t seed,
+enum cn_err cn_teach(struct cn_weights *w, const struct cn_lesson *lesson,
                      struct cn_train_report *report, struct cn_error *err)
 {
     CN_CLEANUP(cn_freep) bool *woken = cn_calloc(w->n_labels, sizeof *woken);
+    CN_CLEANUP(snapshot_fini) struct snapshot before = snapshot_of(w->net);
     bool features = w->recipe.kind == CN_RECIPE_FEATURES;
     struct cn_train_report r = {0};
-    CN_CLEANUP(snapshot_fini) struct snapshot before = snapshot_of(w->net);
+    enum cn_err e = CN_OK;
 
-    wake_rows(w, fresh, n, woken);
-    wake_rows(w, others, n_others, woken);
+    wake_rows(w, lesson->fresh, lesson->n_fresh, woken);
+    wake_rows(w, lesson->others, lesson->n_others, woken);
     for (uint32_t i = 0; i < w->n_labels; i++)
         if (woken[i] && features)
             start_row(w, i);
     for (uint32_t i = 0; i < w->n_labels; i++)
         w->absent[i] = w->absent[i] && !woken[i];
-    enum cn_err e = CN_OK;
-    if (n > 0 && w->n_labels > 1)
-        e = features ? cn_teach_features(w, fresh, n, others, n_others, seed, &r, err)
-                     : cn_teach_article(w, fresh, n, others, n_others, seed, &r, err);
+    if (lesson->n_fresh > 0 && w->n_labels > 1)
+        e = features ? cn_teach_features(w, lesson, &r, err) : cn_teach_article(w, lesson, &r, err);
     if (!e) {
         *report = r;
         return CN_OK;

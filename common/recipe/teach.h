@@ -6,10 +6,17 @@
 #include "common/recipe/learner.h"
 #include "common/recipe/weights.h"
 
-/* fresh and others as in cn_learner_train; every label has a row. The rows of labels among them are
-   no longer absent afterwards. CN_E_NUMERIC leaves w as it was. */
-enum cn_err cn_teach(struct cn_weights *w, const struct cn_example *fresh, uint32_t n,
-                     const struct cn_example *others, uint32_t n_others, uint64_t seed,
+struct cn_lesson {
+    const struct cn_example *fresh, *others; /* as in cn_learner_train */
+    uint32_t n_fresh, n_others;
+    bool promise; /* every fresh image must be right afterwards, whatever it takes: a person waits
+                     for it; an update does without, and does not chase outliers */
+    uint64_t seed;
+};
+
+/* Every label of the lesson has a row; it is no longer absent afterwards. CN_E_NUMERIC leaves w as
+   it was. */
+enum cn_err cn_teach(struct cn_weights *w, const struct cn_lesson *lesson,
                      struct cn_train_report *report, struct cn_error *err) CN_NODISCARD;
 
 /* The metric of w's moments, or of the examples phi[i] when there are none. */
@@ -25,11 +32,9 @@ uint32_t cn_teach_count_wrong(const struct cn_weights *w, const struct cn_exampl
 
 /* ---- the two ways, chosen by cn_teach ---- */
 
-enum cn_err cn_teach_features(struct cn_weights *w, const struct cn_example *fresh, uint32_t n,
-                              const struct cn_example *others, uint32_t n_others, uint64_t seed,
+enum cn_err cn_teach_features(struct cn_weights *w, const struct cn_lesson *lesson,
                               struct cn_train_report *report, struct cn_error *err) CN_NODISCARD;
-enum cn_err cn_teach_article(struct cn_weights *w, const struct cn_example *fresh, uint32_t n,
-                             const struct cn_example *others, uint32_t n_others, uint64_t seed,
+enum cn_err cn_teach_article(struct cn_weights *w, const struct cn_lesson *lesson,
                              struct cn_train_report *report, struct cn_error *err) CN_NODISCARD;
 
 #endif

@@ -20,21 +20,21 @@ static float rate_of(const struct cn_weights *w)
     return fminf(1e-3f, 5 / (float)inputs);
 }
 
-struct lesson {
+struct article {
     struct cn_weights *w;
     const struct cn_example *fresh, *others;
     uint32_t n_fresh, n_others;
     struct cn_balance synth;
     struct cn_rng rng;
     struct cn_opt *opt;
-    float *x;       /* (BATCH, phi_size) */
-    float *adjust;  /* (n_labels) */
+    float *x;      /* (BATCH, phi_size) */
+    float *adjust; /* (n_labels) */
     uint32_t hard[BATCH], n;
     uint32_t next_fresh; /* fresh examples take turns */
     float loss;
 };
 
-static void lesson_fini(struct lesson *l)
+static void article_fini(struct article *l)
 {
     cn_balance_fini(&l->synth);
     cn_opt_destroy(&l->opt);
@@ -42,13 +42,13 @@ static void lesson_fini(struct lesson *l)
     free(l->adjust);
 }
 
-static void add(struct lesson *l, const float *phi, uint32_t row)
+static void add(struct article *l, const float *phi, uint32_t row)
 {
     memcpy(l->x + l->n * l->w->phi_size, phi, l->w->phi_size * sizeof *phi);
     l->hard[l->n++] = row;
 }
 
-static void fill_batch(struct lesson *l)
+static void fill_batch(struct article *l)
 {
     uint32_t n_fresh = l->n_fresh < FRESH ? l->n_fresh : FRESH;
     uint32_t n_others = l->n_others < OTHERS ? l->n_others : OTHERS;
@@ -71,7 +71,7 @@ static void fill_batch(struct lesson *l)
 
 /* log of the labels' frequencies among the real examples, one imagined example per label added: a
    single correction still has to win against labels that are not here. Arxiv 2007.07314. */
-static void adjust_by_frequency(struct lesson *l)
+static void adjust_by_frequency(struct article *l)
 {
     uint32_t n_labels = l->w->n_labels, total = l->n_fresh + l->n_others + n_labels;
 
@@ -85,7 +85,7 @@ static void adjust_by_frequency(struct lesson *l)
         l->adjust[c] = l->w->absent[c] ? -1e9f : logf(l->adjust[c] / (float)total);
 }
 
-static enum cn_err run(struct lesson *l, uint32_t n_steps, struct cn_error *err)
+static enum cn_err run(struct article *l, uint32_t n_steps, struct cn_error *err)
 {
     struct cn_softmax_target target = {.hard = l->hard, .adjust = l->adjust};
 
@@ -99,32 +99,32 @@ static enum cn_err run(struct lesson *l, uint32_t n_steps, struct cn_error *err)
     return CN_OK;
 }
 
-enum cn_err cn_teach_article(struct cn_weights *w, const struct cn_example *fresh, uint32_t n,
-                             const struct cn_example *others, uint32_t n_others, uint64_t seed,
+enum cn_err cn_teach_article(struct cn_weights *w, const struct cn_lesson *lesson,
                              struct cn_train_report *report, struct cn_error *err)
 {
-    struct cn_opt_conf adam = {.kind = CN_OPT_ADAM,
-                               .rate = rate_of(w),
-                               .beta1 = 0.9f,
-                               .beta2 = 0.999f,
-                               .epsilon = 1e-7f};
-    CN_CLEANUP(lesson_fini) struct lesson l = {
-        .w = w, .fresh = fresh, .n_fresh = n, .others = others, .n_others = n_others};
+    struct cn_opt_conf adam = {
+        .kind = CN_OPT_ADAM, .rate = rate_of(w), .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-7f};
+    CN_CLEANUP(article_fini)
+    struct article l = {.w = w,
+                        .fresh = lesson->fresh,
+                        .n_fresh = lesson->n_fresh,
+                        .others = lesson->others,
+                        .n_others = lesson->n_others};
     uint32_t steps = w->recipe.local_steps, done = steps;
 
-    cn_rng_init(&l.rng, seed);
-    cn_balance_draw(w, SYNTH_POOL, SYNTH_POOL, seed, &l.synth);
+    cn_rng_init(&l.rng, lesson->seed);
+    cn_balance_draw(w, SYNTH_POOL, SYNTH_POOL, lesson->seed, &l.synth);
     l.opt = cn_opt_new(&adam, w->net);
     l.x = cn_alloc_aligned(BATCH * w->phi_size, sizeof *l.x);
     l.adjust = cn_calloc(w->n_labels, sizeof *l.adjust);
     adjust_by_frequency(&l);
     enum cn_err e = run(&l, steps, err);
-    uint32_t n_wrong = e ? 0 : cn_teach_count_wrong(w, fresh, n);
+    uint32_t n_wrong = e ? 0 : cn_teach_count_wrong(w, l.fresh, l.n_fresh);
     /* A promise is kept if a bounded number of further steps can keep it. */
-    while (!e && n_wrong > 0 && done < MORE_TIMES * steps) {
+    while (!e && lesson->promise && n_wrong > 0 && done < MORE_TIMES * steps) {
         e = run(&l, CHECK_EVERY, err);
         done += CHECK_EVERY;
-        n_wrong = e ? 0 : cn_teach_count_wrong(w, fresh, n);
+        n_wrong = e ? 0 : cn_teach_count_wrong(w, l.fresh, l.n_fresh);
     }
     if (!e)
         *report = (struct cn_train_report){

@@ -13,24 +13,24 @@ _Static_assert(FRESH + OTHERS + SYNTH <= CN_FIT_MAX_SAMPLES, "the fit's cap");
 static const float SHARE_FRESH = 0.4f, SHARE_OTHERS = 0.2f, SHARE_SYNTH = 0.4f;
 static const float MARGIN = 1; /* e : 1 against the next label */
 
-struct lesson {
+struct batch {
     struct cn_fit_sample *samples;
     uint32_t n;
 };
 
-static void lesson_fini(struct lesson *l)
+static void batch_fini(struct batch *l)
 {
     free(l->samples);
 }
 
-static void add(struct lesson *l, struct cn_weights *w, const struct cn_example *e, float weight,
+static void add(struct batch *l, struct cn_weights *w, const struct cn_example *e, float weight,
                 bool firm)
 {
     l->samples[l->n++] = (struct cn_fit_sample){
         .phi = e->phi, .row = cn_weights_row(w, e->label), .weight = weight, .firm = firm};
 }
 
-static void add_others(struct lesson *l, struct cn_weights *w, const struct cn_example *others,
+static void add_others(struct batch *l, struct cn_weights *w, const struct cn_example *others,
                        uint32_t n_others, struct cn_rng *rng)
 {
     uint32_t n = n_others < OTHERS ? n_others : OTHERS;
@@ -63,13 +63,16 @@ enum cn_err cn_teach_metric(const struct cn_weights *w, const float *const *phi,
     return cn_metric_new(ret, m->dim, m->rank, centre, m->factor, m->noise, err);
 }
 
-static enum cn_err fit(struct cn_weights *w, const struct lesson *l, uint32_t max_steps,
+static enum cn_err fit(struct cn_weights *w, const struct batch *l, bool promise,
                        struct cn_fit_report *report, struct cn_error *err)
 {
     CN_CLEANUP(cn_metric_destroy) struct cn_metric *metric = NULL;
     CN_CLEANUP(cn_freep) const float **phi = cn_calloc(l->n, sizeof *phi);
     struct cn_head head = cn_weights_head(w);
-    struct cn_fit_conf conf = {.max_steps = max_steps, .until_firm = true, .margin = MARGIN};
+    struct cn_fit_conf conf = {.max_steps = w->recipe.local_steps,
+                               .until_firm = true,
+                               .promise = promise,
+                               .margin = MARGIN};
 
     for (uint32_t i = 0; i < l->n; i++)
         phi[i] = l->samples[i].phi;
@@ -93,21 +96,21 @@ static uint32_t newest(const struct cn_weights *w, const struct cn_example *in, 
     return n_out;
 }
 
-enum cn_err cn_teach_features(struct cn_weights *w, const struct cn_example *fresh, uint32_t n,
-                              const struct cn_example *others, uint32_t n_others, uint64_t seed,
+enum cn_err cn_teach_features(struct cn_weights *w, const struct cn_lesson *lesson,
                               struct cn_train_report *report, struct cn_error *err)
 {
+    uint32_t n = lesson->n_fresh, n_others = lesson->n_others;
     /* known: others, then the fresh ones taught so far; a later part keeps the earlier ones. */
     CN_CLEANUP(cn_freep) struct cn_example *known = cn_calloc(n_others + n, sizeof *known);
     CN_CLEANUP(cn_freep) struct cn_example *now = cn_calloc(n, sizeof *now);
     CN_CLEANUP(cn_balance_fini) struct cn_balance synth = {0};
-    CN_CLEANUP(lesson_fini) struct lesson l = {0};
-    uint32_t n_known = newest(w, others, n_others, fresh, n, known);
-    uint32_t n_now = newest(w, fresh, n, NULL, 0, now);
+    CN_CLEANUP(batch_fini) struct batch l = {0};
+    uint32_t n_known = newest(w, lesson->others, n_others, lesson->fresh, n, known);
+    uint32_t n_now = newest(w, lesson->fresh, n, NULL, 0, now);
     struct cn_rng rng;
 
-    cn_rng_init(&rng, seed);
-    cn_balance_draw(w, SYNTH_PER_LABEL, SYNTH, seed, &synth);
+    cn_rng_init(&rng, lesson->seed);
+    cn_balance_draw(w, SYNTH_PER_LABEL, SYNTH, lesson->seed, &synth);
     l.samples = cn_calloc(CN_FIT_MAX_SAMPLES, sizeof *l.samples);
     *report = (struct cn_train_report){.n_synthesized = synth.n};
     for (uint32_t i = 0, k; i < n_now; i += k) {
@@ -121,7 +124,7 @@ enum cn_err cn_teach_features(struct cn_weights *w, const struct cn_example *fre
         add_others(&l, w, known, n_known, &rng);
         for (uint32_t j = 0; j < k; j++)
             add(&l, w, &now[i + j], SHARE_FRESH / (float)k, true);
-        enum cn_err e = fit(w, &l, w->recipe.local_steps, &r, err);
+        enum cn_err e = fit(w, &l, lesson->promise, &r, err);
         if (e)
             return e;
         report->n_steps += r.n_steps;

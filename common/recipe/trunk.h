@@ -1,5 +1,5 @@
-/* The frozen trunk of recipe `features`: a bank of random convolutions, grown from the recipe's seed
-   and therefore never sent. Threads: one at a time per network. */
+/* The frozen trunk of recipe `features`: a bank of random convolutions, grown from the recipe's
+   seed and therefore never sent. Threads: one at a time per network. */
 #ifndef CN_TRUNK_H
 #define CN_TRUNK_H
 

@@ -9,9 +9,9 @@
 #include "common/recipe/teach.h"
 
 enum {
-    DRAW = 256,     /* features: samples per draw... */
-    PER_DRAW = 10,  /* ...and steps on it */
-    BATCH = 16,     /* article */
+    DRAW = 256,    /* features: samples per draw... */
+    PER_DRAW = 10, /* ...and steps on it */
+    BATCH = 16,    /* article */
 };
 static const float TEMPERATURE = 2, SOFT_SHARE = 0.5f;
 
@@ -52,15 +52,13 @@ static void ask_teachers(struct tuning *t, const struct cn_balance *b, const flo
     cn_softmax(soft, b->n, n_labels, TEMPERATURE, soft);
 }
 
-static enum cn_err tune_rows(struct tuning *t, const struct cn_balance *b,
-                             const float *const *phi, const float *soft, struct cn_error *err)
+static enum cn_err tune_rows(struct tuning *t, const struct cn_balance *b, const float *const *phi,
+                             const float *soft, struct cn_error *err)
 {
     CN_CLEANUP(cn_metric_destroy) struct cn_metric *metric = NULL;
     CN_CLEANUP(cn_freep) struct cn_fit_sample *samples = cn_calloc(b->n, sizeof *samples);
-    struct cn_fit_conf conf = {.max_steps = PER_DRAW,
-                               .soft = soft,
-                               .soft_weight = SOFT_SHARE,
-                               .temperature = TEMPERATURE};
+    struct cn_fit_conf conf = {
+        .max_steps = PER_DRAW, .soft = soft, .soft_weight = SOFT_SHARE, .temperature = TEMPERATURE};
     struct cn_head head = cn_weights_head(t->w);
     struct cn_fit_report r;
     enum cn_err e = cn_teach_metric(t->w, phi, b->n, &metric, err);
@@ -115,10 +113,8 @@ static enum cn_err tune_article(struct tuning *t, struct cn_error *err)
         for (uint32_t j = 0; j < b.n; j++)
             phi[j] = b.phi + j * w->phi_size;
         ask_teachers(t, &b, phi, soft);
-        struct cn_softmax_target target = {.hard = b.rows,
-                                           .soft = soft,
-                                           .soft_weight = SOFT_SHARE,
-                                           .temperature = TEMPERATURE};
+        struct cn_softmax_target target = {
+            .hard = b.rows, .soft = soft, .soft_weight = SOFT_SHARE, .temperature = TEMPERATURE};
         enum cn_err e = cn_net_train_on_batch(w->net, opt, b.phi, b.n, &target, &loss, err);
         if (e)
             return e;

@@ -1,5 +1,5 @@
-/* Fine-tuning on synthesized, class-balanced data: what makes a merged model treat labels alike that
-   no device has seen side by side. One owner, one thread. */
+/* Fine-tuning on synthesized, class-balanced data: what makes a merged model treat labels alike
+   that no device has seen side by side. One owner, one thread. */
 #ifndef CN_TUNE_H
 #define CN_TUNE_H
 

@@ -173,6 +173,15 @@ static enum cn_err train_generator(struct build *b, struct cn_error *err)
 
 /* ---- writing ---- */
 
+/* The difference in the tensor's unit, saturated like any clipped update (McMahan et al., arXiv
+   1710.06963): one wild number must not cost the device its examples. */
+static float delta_of(float after, float before, float unit)
+{
+    static const float MOST = 32;
+
+    return fmaxf(-MOST, fminf(MOST, (after - before) / unit));
+}
+
 /* Rows of the counted labels (of a generator: those it was trained on), new minus old. */
 static void put_rows(struct build *b, struct cn_pack_writer *pw, const char *name,
                      const struct cn_tensor *after, const struct cn_tensor *before, bool gan)
@@ -180,6 +189,7 @@ static void put_rows(struct build *b, struct cn_pack_writer *pw, const char *nam
     size_t size = cn_tensor_row_size(after);
     CN_CLEANUP(cn_freep) uint32_t *ids = cn_calloc(b->n_counts, sizeof *ids);
     struct cn_tensor delta;
+    float unit = cn_weights_unit(name);
     uint32_t dims[CN_MAX_DIMS], n = 0;
 
     memcpy(dims, after->dims, sizeof dims);
@@ -192,9 +202,9 @@ static void put_rows(struct build *b, struct cn_pack_writer *pw, const char *nam
         if (gan && !b->in_gan[to])
             continue;
         ids[n++] = b->counts[c].label;
-        memcpy(out, after->data + to * size, size * sizeof *out);
-        for (size_t i = 0; from != CN_WEIGHTS_NO_ROW && i < size; i++)
-            out[i] -= before->data[from * size + i];
+        for (size_t i = 0; i < size; i++)
+            out[i] = delta_of(after->data[to * size + i],
+                              from == CN_WEIGHTS_NO_ROW ? 0 : before->data[from * size + i], unit);
     }
     delta.dims[0] = n;
     delta.by_label = true;
@@ -211,7 +221,7 @@ static void put_body(struct cn_pack_writer *pw, const char *name, const struct c
     cn_tensor_init(&delta, name, after->n_dims, after->dims);
     delta.frozen = after->frozen;
     for (size_t i = 0, n = cn_tensor_size(after); i < n; i++)
-        delta.data[i] = after->data[i] - before->data[i];
+        delta.data[i] = delta_of(after->data[i], before->data[i], 1);
     cn_pack_put(pw, &delta, CN_PACK_F16, NULL);
     cn_tensor_fini(&delta);
 }
@@ -281,6 +291,7 @@ enum cn_err cn_update_build(struct cn_blob *model, const struct cn_example *exam
     CN_CLEANUP(build_fini) struct build b = {.examples = examples, .n = n, .seed = seed};
     CN_CLEANUP(cn_buf_fini) struct cn_buf out = {0};
     struct cn_bytes bytes = cn_blob_bytes(model);
+    struct cn_lesson lesson = {.fresh = examples, .n_fresh = n, .seed = seed};
     struct cn_train_report trained;
     enum cn_err e;
 
@@ -289,8 +300,8 @@ enum cn_err cn_update_build(struct cn_blob *model, const struct cn_example *exam
     if ((e = cn_weights_open(&b.before, bytes, false, err)) ||
         (e = cn_weights_open(&b.after, bytes, false, err)) || (e = count(&b, err)) ||
         (e = copy_examples(&b, err)) || (e = widen(&b, err)) ||
-        (e = cn_teach(b.after, examples, n, NULL, 0, seed, &trained, err)) ||
-        (e = train_generator(&b, err)) || (e = write(&b, &out, err)))
+        (e = cn_teach(b.after, &lesson, &trained, err)) || (e = train_generator(&b, err)) ||
+        (e = write(&b, &out, err)))
         return e;
     b.report.n_examples = n;
     b.report.n_labels = b.n_counts;

@@ -135,8 +135,7 @@ struct cn_head cn_weights_head(const struct cn_weights *w)
 
 enum cn_err cn_weights_need_cgan(struct cn_weights *w, struct cn_error *err)
 {
-    enum cn_cgan_kind kind =
-        w->recipe.kind == CN_RECIPE_ARTICLE ? CN_CGAN_IMAGE : CN_CGAN_RESIDUAL;
+    enum cn_cgan_kind kind = w->recipe.kind == CN_RECIPE_ARTICLE ? CN_CGAN_IMAGE : CN_CGAN_RESIDUAL;
 
     if (w->cgan)
         return CN_OK;

@@ -64,6 +64,9 @@ struct cn_weights_part {
 enum { CN_WEIGHTS_MAX_PARTS = 3 };
 uint32_t cn_weights_parts(const struct cn_weights *w,
                           struct cn_weights_part parts[CN_WEIGHTS_MAX_PARTS]);
+/* What the numbers of a tensor are counted in when they travel and are summed. A bias stands for
+   the whole way from the origin to where the features are, and would not fit a sum's range. */
+float cn_weights_unit(const char *name);
 /* prefix + the tensor's name. */
 void cn_weights_name(char out[CN_MAX_TENSOR_NAME_BYTES + 1], const char *prefix,
                      const struct cn_tensor *t);

@@ -101,8 +101,8 @@ static void compose(const struct cn_moments *base, const uint32_t *rows, uint32_
 {
     uint32_t dim = base->dim, shared = base->rank < latent ? base->rank : latent;
     CN_CLEANUP(cn_freep) float *std = cn_alloc_aligned(dim, sizeof *std);
-    CN_CLEANUP(cn_freep) float *along =
-        cn_calloc((size_t)n * (base->rank ? base->rank : 1), sizeof *along);
+    CN_CLEANUP(cn_freep)
+    float *along = cn_calloc((size_t)n * (base->rank ? base->rank : 1), sizeof *along);
 
     cn_cgan_spread(base, std);
     cn_rng_fill_normal(rng, out, (size_t)n * dim, 1);

@@ -1,5 +1,5 @@
-/* Conditional GAN: a generator and a discriminator that both know the label (Mirza & Osindero, arXiv
-   1411.1784). Two forms, one training loop. One owner, one thread. */
+/* Conditional GAN: a generator and a discriminator that both know the label (Mirza & Osindero,
+   arXiv 1411.1784). Two forms, one training loop. One owner, one thread. */
 #ifndef CN_CGAN_H
 #define CN_CGAN_H
 
@@ -48,8 +48,8 @@ struct cn_cgan_report {
 
 /* Adversarial training: every step shows the discriminator a batch of real x (n, dim) with labels
    rows[0..n), drawn so that labels are balanced, and as many generated ones, then the generator
-   learns from the discriminator. Adam(2e-4, .5), binary cross-entropy. CN_E_NUMERIC when a number is
-   not finite: the networks are then to be thrown away. */
+   learns from the discriminator. Adam(2e-4, .5), binary cross-entropy. CN_E_NUMERIC when a number
+   is not finite: the networks are then to be thrown away. */
 enum cn_err cn_cgan_train(struct cn_cgan *g, const struct cn_moments *base, const float *x,
                           const uint32_t *rows, uint32_t n, uint32_t n_steps, uint64_t seed,
                           struct cn_cgan_report *report, struct cn_error *err) CN_NODISCARD;

@@ -1,7 +1,7 @@
-/* The adversarial loop. One step, as the article trains (Goodfellow et al., arXiv 1406.2661, with the
-   generator's loss turned round, section 3):
-     discriminator: real -> 1, then generated -> 0, an optimizer step each;
-     generator: generated -> 1 through the discriminator, which stays as it is. */
+/* The adversarial loop. One step, as the article trains (Goodfellow et al., arXiv 1406.2661, with
+   the generator's loss turned round, section 3): discriminator: real -> 1, then generated -> 0, an
+   optimizer step each; generator: generated -> 1 through the discriminator, which stays as it is.
+ */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -78,8 +78,7 @@ static void standardize_by(struct loop *l)
     l->std = cn_calloc(dim, sizeof *l->std);
     for (uint32_t p = 0; p < l->n_present; p++)
         for (uint32_t d = 0; d < dim; d++)
-            l->mean[d] +=
-                l->base->mean[(size_t)l->row_of[p] * dim + d] / (float)l->n_present;
+            l->mean[d] += l->base->mean[(size_t)l->row_of[p] * dim + d] / (float)l->n_present;
     cn_cgan_spread(l->base, l->std);
 }
 
