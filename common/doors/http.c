@@ -29,6 +29,7 @@ struct cn_http {
     char *hosts;
     size_t max_body_bytes;
     uint64_t max_upload_ms;
+    bool has_resumed;             /* since the last run began */
     struct cn_http_request *open; /* those whose connection lives */
 };
 
@@ -52,11 +53,14 @@ static void on_timer(void *user);
 static void run(struct cn_http *http)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
+    uint64_t at = 0;
 
+    http->has_resumed = false;
     MHD_run(http->daemon);
-    uint64_t at = MHD_get_timeout(http->daemon, &wait_ms) == MHD_YES
-                      ? cn_clock_mono_ms() + wait_ms + (wait_ms > 0)
-                      : 0;
+    if (http->has_resumed)
+        at = cn_clock_mono_ms();
+    else if (MHD_get_timeout(http->daemon, &wait_ms) == MHD_YES)
+        at = cn_clock_mono_ms() + wait_ms + (wait_ms > 0);
     cn_loop_set_timer(http->loop, at, on_timer, http);
 }
 
@@ -149,7 +153,9 @@ void cn_http_reply(struct cn_http_request **p, unsigned status, const char *cont
     if (req->in_handler)
         return; /* on_request queues it when the handler returns */
     req->is_suspended = false;
-    MHD_resume_connection(req->connection); /* wakes the loop; on_request comes again */
+    MHD_resume_connection(req->connection); /* at the next run on_request comes again... */
+    req->http->has_resumed = true;          /* ...which nothing but us asks for */
+    cn_loop_set_timer(req->http->loop, cn_clock_mono_ms(), on_timer, req->http);
 }
 
 void cn_http_reply_json(struct cn_http_request **req, unsigned status, struct cn_json **json)
