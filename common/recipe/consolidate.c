@@ -1,8 +1,7 @@
 /* The candidates of a round.
-     features: "solve"  rows solved from all statistics, the merged row where a label has none;
-               "tuned"  merged rows fine-tuned on synthesized features;
-     article:  "merged" the deltas put on; "tuned" the same, fine-tuned on synthesized images.
-   A recipe without a synthesizer has no "tuned"; features then offers "merged" beside "solve".
+     "solve"   features: rows solved from all statistics, the merged row where a label has none;
+     "merged"  the deltas put on, where there are no statistics (article, or very few images);
+     "tuned"   either of them, fine-tuned on synthesized data, where there is a synthesizer.
    Every candidate carries the same moments and generator, those of after the round. */
 #include "common/recipe/consolidate.h"
 
@@ -152,28 +151,17 @@ static void use_solved(struct cn_weights *w, struct cn_stats_head *solved, uint6
     cn_net_touch(w->net);
 }
 
-/* Offers the solved rows and leaves the merged ones in place. */
-static enum cn_err offer_solved(struct work *w, struct cn_error *err)
+static enum cn_err solve(struct work *w, struct cn_error *err)
 {
-    struct cn_head head = cn_weights_head(w->now);
-    size_t size = (size_t)head.n_rows * head.dim;
-    CN_CLEANUP(cn_freep) float *weight = cn_alloc_aligned(size, sizeof *weight);
-    CN_CLEANUP(cn_freep) float *bias = cn_calloc(head.n_rows, sizeof *bias);
     CN_CLEANUP(cn_stats_head_fini) struct cn_stats_head solved = {0};
     uint64_t start = cn_clock_mono_ms();
     enum cn_err e = cn_stats_solve(w->stats, &solved, err);
 
     if (e)
         return e;
-    w->out.ms_solve = cn_clock_mono_ms() - start;
-    memcpy(weight, head.w, size * sizeof *weight);
-    memcpy(bias, head.b, head.n_rows * sizeof *bias);
     use_solved(w->now, &solved, w->in->seed);
-    e = offer(w, "solve", err);
-    memcpy(head.w, weight, size * sizeof *weight);
-    memcpy(head.b, bias, head.n_rows * sizeof *bias);
-    cn_net_touch(w->now->net);
-    return e;
+    w->out.ms_solve = cn_clock_mono_ms() - start;
+    return CN_OK;
 }
 
 static void note_synthesized(struct work *w, uint32_t per_label)
@@ -203,18 +191,15 @@ static enum cn_err offer_tuned(struct work *w, struct cn_error *err)
 
 static enum cn_err make_candidates(struct work *w, struct cn_error *err)
 {
-    bool features = w->now->recipe.kind == CN_RECIPE_FEATURES;
-    bool can_tune = cn_balance_labels(w->now) >= 2 && w->now->recipe.consolidate_steps > 0;
     uint32_t n_stats = 0;
-    enum cn_err e = CN_OK;
+    enum cn_err e;
 
-    if (features)
+    if (w->stats)
         (void)cn_stats_counts(w->stats, &n_stats);
-    if (n_stats > 0 && (e = offer_solved(w, err)))
+    if (n_stats > 0 && (e = solve(w, err)))
         return e;
-    if ((!features || !can_tune) && (e = offer(w, "merged", err)))
-        return e;
-    return can_tune ? offer_tuned(w, err) : CN_OK;
+    e = offer(w, n_stats > 0 ? "solve" : "merged", err);
+    return e ? e : offer_tuned(w, err);
 }
 
 static const char *synth_name(const struct cn_weights *w)
