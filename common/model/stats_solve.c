@@ -8,6 +8,9 @@
 #include "common/doors/solve.h"
 #include "common/model/stats_form.h"
 
+/* Fixed point and the subtraction of means leave this much of a variance that is zero. */
+static const double LEAST_SPREAD = 0x1p-18;
+
 static void read_means(const struct cn_stats *s, double *mean)
 {
     for (uint32_t c = 0; c < s->n_labels; c++)
@@ -101,7 +104,7 @@ enum cn_err cn_stats_solve(const struct cn_stats *s, struct cn_stats_head *ret,
     CN_CLEANUP(cn_freep) double *cov = covariance(s, mean);
     CN_CLEANUP(cn_freep) double *a = cn_alloc_aligned((size_t)s->dim * s->dim, sizeof *a);
     double spread = trace(cov, s->dim) / s->dim, lambda = fmax(.003, 30 / (double)s->n_images);
-    if (!(spread > 0))
+    if (!(spread > LEAST_SPREAD))
         return cn_fail(err, CN_E_STATE, "the statistics show no spread around the labels' means");
     rc = factor(cov, s->dim, spread, &lambda, a, err);
     if (rc)
