@@ -1,11 +1,10 @@
 /* Activations, dropout, and the layers that change a shape alone. Derivatives are taken from the
    output, so all of them work in place. */
-#include <assert.h>
-#include <math.h>
 #include <stdlib.h>
 
 #include "common/nn/node.h"
 #include "common/nn/simd.h"
+#include "common/nn/vec.h"
 
 /* ---- rectifiers ---- */
 
@@ -42,10 +41,7 @@ static void relu_backward(struct cn_node *node, const struct cn_pass *p)
 
 static void tanh_forward(struct cn_node *node, const struct cn_pass *p)
 {
-    size_t n = p->n * cn_shape_size(node->out);
-
-    for (size_t i = 0; i < n; i++)
-        p->y[i] = tanhf(p->x[i]);
+    cn_vec_tanh(p->y, p->x, p->n * cn_shape_size(node->out));
 }
 
 CN_SIMD static void tanh_back(float *dx, const float *dy, const float *y, size_t n)
@@ -62,10 +58,7 @@ static void tanh_backward(struct cn_node *node, const struct cn_pass *p)
 
 static void sigmoid_forward(struct cn_node *node, const struct cn_pass *p)
 {
-    size_t n = p->n * cn_shape_size(node->out);
-
-    for (size_t i = 0; i < n; i++)
-        p->y[i] = 1 / (1 + expf(-p->x[i]));
+    cn_vec_sigmoid(p->y, p->x, p->n * cn_shape_size(node->out));
 }
 
 CN_SIMD static void sigmoid_back(float *dx, const float *dy, const float *y, size_t n)

@@ -31,7 +31,9 @@ static void backward(struct cn_node *node, const struct cn_pass *p)
     if (node->trained) {
         float *dw = node->grad[0].data;
         cn_vec_sum_rows(node->grad[1].data, p->dy, p->n, out);
-        if (p->n == 1)
+        if (p->n == 1 && p->outer)
+            *p->outer = (struct cn_outer){node->grad[1].data, p->x};
+        else if (p->n == 1)
             for (uint32_t o = 0; o < out; o++)
                 cn_vec_scale(dw + (size_t)o * in, p->dy[o], p->x, in);
         else

@@ -21,7 +21,8 @@ size_t cn_net_out_size(const struct cn_net *net);
 /* The parameters, in layer order, owned by the network, in plain (out, in...) layout: write into
    their data freely between calls, then call cn_net_touch. */
 struct cn_tensor *cn_net_tensors(struct cn_net *net, uint32_t *ret_n);
-/* Gradients of the last backward: same order, names and shapes as cn_net_tensors. */
+/* Gradients of the last cn_net_backward (train_on_batch may not write them out): same order, names
+ * and shapes as cn_net_tensors. */
 struct cn_tensor *cn_net_grads(struct cn_net *net, uint32_t *ret_n);
 /* The parameters were changed from outside: drops every cached (blocked) copy. */
 void cn_net_touch(struct cn_net *net);

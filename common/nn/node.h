@@ -46,6 +46,8 @@ struct cn_pass {
     float *y;
     const float *dy; /* backward only */
     float *dx;       /* backward only; NULL: not wanted; == dy when ops->in_place */
+    struct cn_outer
+        *outer; /* backward only: where a weight gradient may be left unwritten, or NULL */
     struct cn_rng *rng;
 };
 
@@ -83,12 +85,20 @@ extern const struct cn_node_ops cn_layer_dense, cn_layer_max_pool, cn_layer_mean
     cn_layer_norm, cn_layer_relu, cn_layer_tanh, cn_layer_sigmoid, cn_layer_dropout, cn_layer_shape,
     cn_layer_upsample, cn_layer_label_scale, cn_layer_label_add, cn_node_to_nhwc, cn_node_to_nchw;
 
+/* The weight gradient of a dense layer for one sample, dy x^T, not written out: the optimizer makes
+   it on the fly, because such a step consists of going through memory. */
+struct cn_outer {
+    const float *dy; /* (rows): the bias gradient, which for one sample is the same */
+    const float *x;  /* (cols); NULL where the gradient tensor holds the gradient */
+};
+
 struct cn_net {
     struct cn_arch arch;
     uint32_t n_labels, n_nodes, n_tensors;
     /* Between any two layers there can be one change of order, and one at the end. */
     struct cn_node node[2 * CN_MAX_LAYERS + 1];
     struct cn_tensor *tensor, *grad;
+    struct cn_outer outer[CN_MAX_TENSORS]; /* beside grad; set in train_on_batch alone */
     struct cn_rng dropout;
     uint32_t capacity;      /* samples that the buffers hold */
     float *scratch[2];      /* gradients on their way down: (n, widest) each */

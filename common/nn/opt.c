@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/nn/flush.h"
 #include "common/nn/node.h"
 #include "common/nn/simd.h"
 #include "common/nn/vec.h"
@@ -73,67 +74,115 @@ static struct adam adam_at(const struct cn_opt_conf *c, uint64_t step)
                          c->epsilon};
 }
 
-CN_SIMD static void adam_update(const struct adam *a, float *restrict w, float *restrict m,
-                                float *restrict v, const float *restrict g, size_t n)
+/* Some parameters with their moments and their gradient, which is scale * x: a whole tensor with
+   scale 1, or one row of an outer product. */
+struct part {
+    float *w, *m, *v;
+    const float *x;
+    float scale;
+    size_t n;
+};
+
+CN_SIMD static void adam_update(const struct adam *a, const struct part *p)
 {
     float b1 = a->beta1, b2 = a->beta2, rate = a->rate, root = a->root, epsilon = a->epsilon;
+    float *restrict w = p->w, *restrict m = p->m, *restrict v = p->v, scale = p->scale;
+    const float *restrict x = p->x;
 
-    for (size_t i = 0; i < n; i++) {
-        m[i] = b1 * m[i] + (1 - b1) * g[i];
-        v[i] = b2 * v[i] + (1 - b2) * (g[i] * g[i]);
+    for (size_t i = 0; i < p->n; i++) {
+        float g = scale * x[i];
+        m[i] = b1 * m[i] + (1 - b1) * g;
+        v[i] = b2 * v[i] + (1 - b2) * (g * g);
         w[i] -= rate * m[i] / (sqrtf(v[i]) * root + epsilon);
     }
 }
 
-CN_SIMD static void sgd_update(float rate, float momentum, float *restrict w, float *restrict m,
-                               const float *restrict g, size_t n)
+CN_SIMD static void momentum_update(float rate, float momentum, const struct part *p)
 {
-    for (size_t i = 0; i < n; i++) {
-        m[i] = momentum * m[i] + g[i];
+    float *restrict w = p->w, *restrict m = p->m, scale = p->scale;
+    const float *restrict x = p->x;
+
+    for (size_t i = 0; i < p->n; i++) {
+        m[i] = momentum * m[i] + scale * x[i];
         w[i] -= rate * m[i];
     }
 }
 
-static enum cn_err check_grads(const struct cn_opt *opt, const struct cn_tensor *grad,
+static void update(const struct cn_opt_conf *conf, const struct adam *adam, const struct part *p)
+{
+    switch (conf->kind) {
+    case CN_OPT_ADAM: adam_update(adam, p); break;
+    case CN_OPT_SGD:
+        if (p->m)
+            momentum_update(conf->rate, conf->momentum, p);
+        else
+            cn_vec_axpy(p->w, -conf->rate * p->scale, p->x, p->n);
+        break;
+    }
+}
+
+static void update_tensor(const struct cn_opt *opt, const struct adam *adam, struct cn_net *net,
+                          uint32_t i)
+{
+    const struct cn_outer *outer = &net->outer[i];
+    size_t cols = cn_tensor_row_size(&net->tensor[i]);
+    struct part p = {net->tensor[i].data, opt->at[i].m, opt->at[i].v, net->grad[i].data, 1,
+                     opt->at[i].n};
+
+    if (!outer->x) {
+        update(&opt->conf, adam, &p);
+        return;
+    }
+    p.x = outer->x;
+    p.n = cols;
+    for (uint32_t r = 0; r < net->tensor[i].dims[0]; r++) {
+        p.scale = outer->dy[r];
+        update(&opt->conf, adam, &p);
+        p.w += cols;
+        p.m = p.m ? p.m + cols : NULL;
+        p.v = p.v ? p.v + cols : NULL;
+    }
+}
+
+/* The largest |gradient|; of an outer product it is the product of the largest. */
+static float largest(const struct cn_net *net, uint32_t i)
+{
+    const struct cn_tensor *g = &net->grad[i];
+    const struct cn_outer *outer = &net->outer[i];
+
+    if (!outer->x)
+        return cn_vec_max_abs(g->data, cn_tensor_size(g));
+    return cn_vec_max_abs(outer->dy, g->dims[0]) * cn_vec_max_abs(outer->x, cn_tensor_row_size(g));
+}
+
+static enum cn_err check_grads(const struct cn_opt *opt, const struct cn_net *net,
                                struct cn_error *err)
 {
     for (uint32_t i = 0; i < opt->n_tensors; i++) {
-        if (grad[i].frozen)
+        const struct cn_tensor *g = &net->grad[i];
+        if (g->frozen)
             continue;
-        assert(cn_tensor_size(&grad[i]) ==
-               opt->at[i].n); /* a widened network has a new optimizer */
-        float top = cn_vec_max_abs(grad[i].data, opt->at[i].n);
+        assert(cn_tensor_size(g) == opt->at[i].n); /* a widened network has a new optimizer */
+        float top = largest(net, i);
         if (!isfinite(opt->conf.kind == CN_OPT_ADAM ? top * top : top))
-            return cn_fail(err, CN_E_NUMERIC, "the gradient of %s is not finite", grad[i].name);
+            return cn_fail(err, CN_E_NUMERIC, "the gradient of %s is not finite", g->name);
     }
     return CN_OK;
 }
 
 enum cn_err cn_opt_step(struct cn_opt *opt, struct cn_net *net, struct cn_error *err)
 {
-    enum cn_err e = check_grads(opt, net->grad, err);
+    assert(net->n_tensors == opt->n_tensors);
+    enum cn_err e = check_grads(opt, net, err);
 
     if (e)
         return e;
-    assert(net->n_tensors == opt->n_tensors);
     struct adam adam = adam_at(&opt->conf, ++opt->step);
-    for (uint32_t i = 0; i < opt->n_tensors; i++) {
-        const struct moments *at = &opt->at[i];
-        float *w = net->tensor[i].data;
-        const float *g = net->grad[i].data;
-
-        if (net->grad[i].frozen)
-            continue;
-        switch (opt->conf.kind) {
-        case CN_OPT_ADAM: adam_update(&adam, w, at->m, at->v, g, at->n); break;
-        case CN_OPT_SGD:
-            if (at->m)
-                sgd_update(opt->conf.rate, opt->conf.momentum, w, at->m, g, at->n);
-            else
-                cn_vec_axpy(w, -opt->conf.rate, g, at->n);
-            break;
-        }
-    }
+    unsigned flush = cn_flush_enter();
+    for (uint32_t i = 0; i < opt->n_tensors; i++)
+        if (!net->grad[i].frozen)
+            update_tensor(opt, &adam, net, i);
+    cn_flush_leave(flush);
     for (uint32_t i = 0; i < net->n_nodes; i++)
         if (net->node[i].ops->commit)
             net->node[i].ops->commit(&net->node[i]);

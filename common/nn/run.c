@@ -1,7 +1,9 @@
 /* Running a network: forward, backward, and the two verbs made of them. */
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
+#include "common/nn/flush.h"
 #include "common/nn/node.h"
 #include "common/nn/vec.h"
 
@@ -26,6 +28,8 @@ static void check_labels(const struct cn_net *net, const uint32_t *labels, uint3
 const float *cn_net_forward(struct cn_net *net, const float *x, const uint32_t *labels, uint32_t n,
                             bool train)
 {
+    unsigned flush = cn_flush_enter();
+
     assert(n > 0);
     check_labels(net, labels, n);
     cn_net_reserve(net, n);
@@ -42,6 +46,7 @@ const float *cn_net_forward(struct cn_net *net, const float *x, const uint32_t *
         node->ops->forward(node, &p);
         x = node->y;
     }
+    cn_flush_leave(flush);
     return x;
 }
 
@@ -54,29 +59,48 @@ static const float *input_of(const struct cn_net *net, uint32_t i)
     return net->last.x;
 }
 
-const float *cn_net_backward(struct cn_net *net, const float *dy, bool want_dx)
+/* Where the gradient below a node goes: over the one above it when both it and the buffer allow. */
+static float *scratch_for(const struct cn_net *net, const struct cn_node *node, const float *dy)
+{
+    float *a = net->scratch[0], *b = net->scratch[1];
+
+    if (node->ops->in_place && (dy == a || dy == b))
+        return dy == a ? a : b;
+    return dy == a ? b : a;
+}
+
+/* outer: a weight gradient may stay unwritten, see struct cn_outer. */
+static const float *run_back(struct cn_net *net, const float *dy, bool want_dx, bool outer)
 {
     uint32_t end = want_dx ? 0 : net->first_trained;
+    unsigned flush = cn_flush_enter();
 
     assert(net->last.n > 0); /* after a forward */
     for (uint32_t i = net->n_nodes; i-- > end;) {
         struct cn_node *node = &net->node[i];
         struct cn_pass p = net->last;
+        struct cn_outer *at = node->n_params ? &net->outer[node->grad - net->grad] : NULL;
 
+        if (at)
+            *at = (struct cn_outer){0};
         if (!node->ops->backward)
             continue;
         p.x = input_of(net, i);
         p.y = node->y;
         p.dy = dy;
-        if (want_dx || i > end) {
-            bool mine = dy == net->scratch[0] || dy == net->scratch[1];
-            int other = dy == net->scratch[0];
-            p.dx = net->scratch[mine && node->ops->in_place ? !other : other];
-        }
+        p.outer = outer ? at : NULL;
+        if (want_dx || i > end)
+            p.dx = scratch_for(net, node, dy);
         node->ops->backward(node, &p);
         dy = p.dx;
     }
+    cn_flush_leave(flush);
     return want_dx ? dy : NULL;
+}
+
+const float *cn_net_backward(struct cn_net *net, const float *dy, bool want_dx)
+{
+    return run_back(net, dy, want_dx, false);
 }
 
 enum cn_err cn_net_train_on_batch(struct cn_net *net, struct cn_opt *opt, const float *x,
@@ -91,8 +115,9 @@ enum cn_err cn_net_train_on_batch(struct cn_net *net, struct cn_opt *opt, const 
     float loss = cn_loss_softmax(z, n, classes, target, net->loss_grad);
     if (!isfinite(loss))
         return cn_fail(err, CN_E_NUMERIC, "the loss is not finite");
-    cn_net_backward(net, net->loss_grad, false);
+    run_back(net, net->loss_grad, false, true);
     enum cn_err e = cn_opt_step(opt, net, err);
+    memset(net->outer, 0, sizeof net->outer); /* its x is good until the next forward only */
     if (e == CN_OK)
         *ret_loss = loss;
     return e;

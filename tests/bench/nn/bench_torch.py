@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 torch.set_num_threads(1)
 torch.manual_seed(1)
-ADAM = dict(lr=1e-4, betas=(0.9, 0.999), eps=1e-7)
+ADAM = dict(lr=1e-7, betas=(0.9, 0.999), eps=1e-7)
 
 
 class Scale(nn.Module):

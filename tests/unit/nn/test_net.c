@@ -176,6 +176,69 @@ static void sgd_steps_against_the_gradient_with_momentum(void **state)
     cn_net_destroy(&net);
 }
 
+/* With one sample train_on_batch does not write the dense gradient out. */
+static void one_sample_trains_as_its_parts_do_one_by_one(void **state)
+{
+    (void)state;
+    const struct cn_opt_conf confs[] = {
+        adam,
+        {.kind = CN_OPT_SGD, .rate = .1f},
+        {.kind = CN_OPT_SGD, .rate = .1f, .momentum = .9f},
+    };
+    struct cn_arch arch = classifier(8, 4);
+    uint32_t hard[1] = {2}, n;
+    struct cn_softmax_target target = {.hard = hard};
+    float *x = numbers(64, 1), loss, d[3];
+    struct cn_error err;
+
+    for (size_t k = 0; k < CN_COUNT(confs); k++) {
+        struct cn_net *a = make(&arch, 3, 5), *b = make(&arch, 3, 5);
+        struct cn_opt *opt_a = cn_opt_new(&confs[k], a), *opt_b = cn_opt_new(&confs[k], b);
+        for (int step = 0; step < 3; step++) {
+            assert_int_equal(cn_net_train_on_batch(a, opt_a, x, 1, &target, &loss, &err), CN_OK);
+            const float *z = cn_net_forward(b, x, NULL, 1, true);
+            assert_true(fabsf(loss - cn_loss_softmax(z, 1, 3, &target, d)) < 1e-5f);
+            cn_net_backward(b, d, false);
+            assert_int_equal(cn_opt_step(opt_b, b, &err), CN_OK);
+        }
+        const struct cn_tensor *t = cn_net_tensors(a, &n), *u = cn_net_tensors(b, &n);
+        for (uint32_t i = 0; i < n; i++)
+            for (size_t j = 0; j < cn_tensor_size(&t[i]); j++)
+                assert_true(fabsf(t[i].data[j] - u[i].data[j]) < 1e-6f);
+        cn_opt_destroy(&opt_a);
+        cn_opt_destroy(&opt_b);
+        cn_net_destroy(&a);
+        cn_net_destroy(&b);
+    }
+    free(x);
+}
+
+static void one_sample_whose_gradient_overflows_changes_nothing(void **state)
+{
+    (void)state;
+    struct cn_arch arch = {2, 1, 1, 1, {{.kind = CN_LAYER_DENSE, .name = "d", .out = 2}}};
+    struct cn_net *net = make(&arch, 0, 5);
+    struct cn_opt *opt = cn_opt_new(&adam, net);
+    struct cn_tensor *copy = snapshot(net);
+    float x[2] = {3e30f, 1}, loss;
+    struct cn_error err;
+
+    for (uint32_t hard = 0; hard < 2; hard++) { /* one of them is wrong, so that dy is 1 */
+        struct cn_softmax_target target = {.hard = &hard};
+        enum cn_err e = cn_net_train_on_batch(net, opt, x, 1, &target, &loss, &err);
+        if (e == CN_OK)
+            continue;
+        assert_int_equal(e, CN_E_NUMERIC);
+        assert_non_null(strstr(err.text, "d.weight"));
+        assert_true(is_same(net, copy));
+        x[0] = 0;
+    }
+    assert_true(x[0] == 0);
+    drop(net, copy);
+    cn_opt_destroy(&opt);
+    cn_net_destroy(&net);
+}
+
 static void frozen_layers_stay_bit_for_bit(void **state)
 {
     (void)state;
@@ -465,6 +528,8 @@ int main(void)
         cmocka_unit_test(tensors_start_as_keras_starts_them),
         cmocka_unit_test(training_learns_the_batch),
         cmocka_unit_test(sgd_steps_against_the_gradient_with_momentum),
+        cmocka_unit_test(one_sample_trains_as_its_parts_do_one_by_one),
+        cmocka_unit_test(one_sample_whose_gradient_overflows_changes_nothing),
         cmocka_unit_test(frozen_layers_stay_bit_for_bit),
         cmocka_unit_test(a_number_that_is_not_finite_changes_nothing),
         cmocka_unit_test(a_bad_gradient_is_named_and_changes_nothing),
