@@ -10,10 +10,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
@@ -47,7 +47,7 @@ struct timer {
 };
 
 struct cn_loop {
-    int epoll_fd, signal_fd;
+    int epoll_fd, signal_fd; /* signal_fd: the reading end of the pipe of signals */
     struct source *sources;
     struct link_source *links;
     struct timer *timers;
@@ -91,6 +91,20 @@ static void sweep(struct cn_loop *loop, bool everything)
     loop->has_dead = false;
 }
 
+/* Signals come through a pipe rather than a signalfd: libraries start threads before main
+   (OpenBLAS), which block nothing, and a signal that lands on one of those must not be lost. */
+static int signal_pipe = -1; /* the writing end; one loop of a process watches signals */
+
+static void unwatch_signals(struct cn_loop *loop)
+{
+    if (loop->signal_fd < 0)
+        return;
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    cn_fs_closep(&loop->signal_fd);
+    cn_fs_closep(&signal_pipe);
+}
+
 void cn_loop_destroy(struct cn_loop **p)
 {
     struct cn_loop *loop = cn_steal(*p);
@@ -98,7 +112,7 @@ void cn_loop_destroy(struct cn_loop **p)
     if (!loop)
         return;
     sweep(loop, true);
-    cn_fs_closep(&loop->signal_fd);
+    unwatch_signals(loop);
     cn_fs_closep(&loop->epoll_fd);
     free(loop->timers);
     free(loop);
@@ -185,16 +199,26 @@ void cn_loop_set_timer(struct cn_loop *loop, uint64_t deadline_ms, cn_loop_fn fn
     *unused = (struct timer){deadline_ms, fn, user};
 }
 
+static void on_raw_signal(int number)
+{
+    int saved = errno;
+    uint8_t byte = (uint8_t)number;
+
+    if (write(signal_pipe, &byte, 1) < 0) { /* full: as many are on their way already */
+    }
+    errno = saved;
+}
+
 static void on_signal_fd(void *user, int fd, unsigned events)
 {
     struct cn_loop *loop = user;
-    struct signalfd_siginfo info;
+    uint8_t number;
 
     (void)events;
-    if (read(fd, &info, sizeof info) != sizeof info)
+    if (read(fd, &number, 1) != 1)
         return;
     if (loop->on_signal)
-        loop->on_signal(loop->signal_user, (int)info.ssi_signo);
+        loop->on_signal(loop->signal_user, number);
     else
         cn_loop_stop(loop);
 }
@@ -202,19 +226,20 @@ static void on_signal_fd(void *user, int fd, unsigned events)
 enum cn_err cn_loop_on_signal(struct cn_loop *loop, cn_loop_signal_fn fn, void *user,
                               struct cn_error *err)
 {
-    sigset_t set;
+    struct sigaction action = {.sa_handler = on_raw_signal, .sa_flags = SA_RESTART};
+    int ends[2];
 
     loop->on_signal = fn;
     loop->signal_user = user;
     if (loop->signal_fd >= 0)
         return CN_OK;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    loop->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (loop->signal_fd < 0)
+    assert(signal_pipe < 0);
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
         return cn_fail_errno(err, "cannot watch signals");
+    loop->signal_fd = ends[0];
+    signal_pipe = ends[1];
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
     return cn_loop_add_fd(loop, loop->signal_fd, CN_LOOP_READ, on_signal_fd, loop, err);
 }
 

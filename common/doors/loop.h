@@ -31,8 +31,8 @@ void cn_loop_remove_link(struct cn_loop *loop, struct cn_link *link);
    moves it, 0 cancels it. */
 void cn_loop_set_timer(struct cn_loop *loop, uint64_t deadline_ms, cn_loop_fn fn, void *user);
 
-/* SIGTERM and SIGINT go to fn from now on (they are blocked and read from a signalfd; call it
-   before any thread starts). fn NULL: they stop the loop. */
+/* SIGTERM and SIGINT go to fn from now on, on the loop's thread. fn NULL: they stop the loop. One
+   loop of a process at a time. */
 enum cn_err cn_loop_on_signal(struct cn_loop *loop, cn_loop_signal_fn fn, void *user,
                               struct cn_error *err) CN_NODISCARD;
 
