@@ -143,8 +143,10 @@ void edge_link_tick(struct edge_core *c, struct edge_actions *out)
     if (l->state == EDGE_LINK_ONLINE) {
         tick_online(c, out);
     } else if (c->now_ms >= l->deadline_ms) {
-        if (l->state == EDGE_LINK_GREETING)
+        if (l->state == EDGE_LINK_GREETING) {
             l->n_failures++;
+            edge_act(out, EDGE_ACT_CONNECT); /* up, they say; but nobody answers */
+        }
         if (l->is_up) {
             greet(c, out);
         } else {

@@ -76,9 +76,10 @@ static struct edge_why why_idle(const struct edge_core *c)
         w.reason = EDGE_WHY_OFFLINE;
     else if (s->state == EDGE_SEND_IDLE && !c->release)
         w.reason = EDGE_WHY_NO_RELEASE;
-    else if (c->now_ms < s->pause_ms)
+    else if (c->now_ms < s->pause_ms) {
         w.reason = s->paused_for;
-    else
+        w.until_ms = s->pause_ms;
+    } else
         w.reason = edge_fetch_is_upgrading(c) ? EDGE_WHY_FETCH_FIRST : EDGE_WHY_BATCH;
     w.wait = w.reason == EDGE_WHY_TOLD_TO_WAIT ? s->wait : CN_WAIT_NONE;
     w.reject = w.reason == EDGE_WHY_REJECTED ? s->reject : CN_REJECT_NONE;
