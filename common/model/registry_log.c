@@ -104,7 +104,7 @@ static void rewind_to(struct cn_registry *r, uint32_t version)
 
 enum cn_err cn_registry_apply(struct cn_registry *r, struct cn_bytes bytes, struct cn_error *err)
 {
-    uint32_t from, n, before = r->version;
+    uint32_t from = 0, n = 0, before = r->version;
     enum cn_err e = read_header(&bytes, &from, &n, err);
 
     if (e)

@@ -35,3 +35,8 @@ pattern.putdata([(x * 37 + y * 91 + x * y * 7) % 256 for y in range(23) for x in
 pattern.save("pattern.pgm")
 for name, size in (("small", (8, 9)), ("large", (50, 40))):
     pattern.resize(size, Image.Resampling.BILINEAR).save(f"pattern-{name}.pgm")
+
+# For the bench: as large as a handwritten digit, and about as hard to compress.
+digit = Image.new("L", (28, 28))
+digit.putdata([max(0, 255 - 9 * abs((x - 14) ** 2 + (y - 14) ** 2 - 64)) for y in range(28) for x in range(28)])
+digit.save("digit.png")
