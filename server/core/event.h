@@ -33,7 +33,7 @@ struct srv_event {
     union {
         struct {
             enum srv_device_state state;
-            uint64_t last_seq; /* the store's: highest committed, and its release; 0 for none */
+            uint64_t last_seq; /* highest committed, and its release, 0 for none; at start only */
             uint32_t last_release;
         } record;
         struct {

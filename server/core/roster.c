@@ -142,13 +142,13 @@ void srv_roster_record(struct srv_core *c, const struct srv_event *ev, struct sr
 {
     struct srv_device *d = srv_device(c, ev->device);
 
-    c->n_active += ev->record.state == SRV_DEVICE_ACTIVE;
-    c->n_active -= d->state == SRV_DEVICE_ACTIVE;
-    d->state = ev->record.state;
-    if (ev->record.last_seq > d->last_seq) {
+    if (d->state == SRV_DEVICE_NONE) { /* later the store may be ahead by a DECIDED under way */
         d->last_seq = ev->record.last_seq;
         d->last_release = ev->record.last_release;
     }
+    c->n_active += ev->record.state == SRV_DEVICE_ACTIVE;
+    c->n_active -= d->state == SRV_DEVICE_ACTIVE;
+    d->state = ev->record.state;
     if (d->state != SRV_DEVICE_ACTIVE) {
         if (d->session) {
             struct cn_msg *m = srv_tell(c, ev->device, CN_MSG_REFUSED, out);

@@ -87,10 +87,10 @@ void srv_score_join(struct srv_core *c, uint32_t device, struct srv_actions *out
 {
     struct srv_device *d = srv_device(c, device);
 
-    if (c->round.state != SRV_ROUND_SCORING || !d->n_held_out)
+    if (c->round.state != SRV_ROUND_SCORING)
         return;
     if (d->asked_round != c->round.number) {
-        if (c->round.n_asked >= c->conf.max_scorers)
+        if (!d->n_held_out || c->round.n_asked >= c->conf.max_scorers)
             return;
         ask(c, d);
     } else if (!d->unscored) {

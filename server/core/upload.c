@@ -184,6 +184,12 @@ static void merge_or_park(struct srv_core *c, struct srv_slot *s, struct srv_act
         s->deadline_ms = 0; /* the round's deadline is its own */
         return;
     }
+    if (c->heads.release - s->base > c->conf.max_staleness) { /* it was younger when it began */
+        reject(c, s->device, s->seq, CN_REJECT_STALE, NULL, out);
+        free_slot(c, s, out);
+        srv_line_nudge(c, out);
+        return;
+    }
     s->state = SRV_SLOT_MERGING;
     s->round = c->round.number;
     s->deadline_ms = c->now_ms + c->conf.job_ms;
@@ -248,17 +254,9 @@ void srv_upload_merged(struct srv_core *c, const struct srv_event *ev, struct sr
 
 void srv_upload_unpark(struct srv_core *c, struct srv_actions *out)
 {
-    for (struct srv_slot *s = c->slots; s < c->slots + c->conf.n_slots; s++) {
-        if (s->state != SRV_SLOT_PARKED)
-            continue;
-        if (c->heads.release - s->base > c->conf.max_staleness) {
-            reject(c, s->device, s->seq, CN_REJECT_STALE, NULL, out);
-            free_slot(c, s, out);
-        } else {
+    for (struct srv_slot *s = c->slots; s < c->slots + c->conf.n_slots; s++)
+        if (s->state == SRV_SLOT_PARKED)
             merge_or_park(c, s, out);
-        }
-    }
-    srv_line_nudge(c, out);
 }
 
 void srv_upload_drop(struct srv_core *c, uint32_t device, struct srv_actions *out)

@@ -62,7 +62,8 @@ void edge_score_run(struct edge_core *c, const struct cn_model_ref *model,
                     struct edge_actions *out);
 void edge_score_done(struct edge_core *c, const struct edge_event *ev, struct edge_actions *out);
 void edge_score_stop(struct edge_core *c);
-/* The candidates of the last round, but for the one that is installed, are of no use any more. */
+/* The candidates of the last round are of no use any more, but for one that is or gets installed.
+ */
 void edge_score_forget(struct edge_core *c, struct edge_actions *out);
 void edge_score_tick(struct edge_core *c);
 

@@ -14,12 +14,19 @@ static void answer(struct edge_core *c, const struct cn_digest *model, uint32_t 
     m->scored.tallies = tallies;
 }
 
+/* Is installed, or being fetched for another reason than to be scored. */
+static bool is_needed(const struct edge_core *c, const struct cn_digest *model)
+{
+    return cn_digest_equal(model, &c->model) || cn_digest_equal(model, &c->fetch.model.digest) ||
+           cn_digest_equal(model, &c->fetch.blob.digest);
+}
+
 void edge_score_forget(struct edge_core *c, struct edge_actions *out)
 {
     struct edge_score *s = &c->score;
 
     for (uint32_t i = 0; i < s->n_models; i++) {
-        if (cn_digest_equal(&s->models[i].digest, &c->model))
+        if (is_needed(c, &s->models[i].digest))
             continue;
         struct edge_action *a = edge_act(out, EDGE_ACT_FORGET);
         a->blob.what = EDGE_BLOB_CANDIDATE;
