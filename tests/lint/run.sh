@@ -20,7 +20,7 @@ layer() { # FOLDER ALLOWED-REGEX
 base='common/base/'
 layer common/base/ "$base"
 layer common/doors/ "$base|common/doors/|proto/"
-layer common/nn/ "$base|common/nn/|common/doors/matrix.h"
+layer common/nn/ "$base|common/nn/|common/doors/(matrix|conv).h"
 layer common/image/ "$base|common/image/"
 layer common/model/ "$base|common/nn/|common/doors/|common/model/|common/image/pipeline.h"
 layer common/synth/ "$base|common/nn/|common/doors/|common/model/|common/synth/"

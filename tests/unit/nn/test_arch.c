@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "tests/unit/nn/archs.h"
+#include "tests/unit/nn/nets.h"
 
 static enum cn_err check(const struct cn_arch *a, uint32_t n_labels, size_t *out)
 {

@@ -1,4 +1,4 @@
-/* Networks: training, widening, and what never changes. */
+/* Networks: starting, training, predicting, and what never changes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,83 +7,11 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/nn/archs.h"
-
-static const struct cn_opt_conf adam = {
-    .kind = CN_OPT_ADAM, .rate = 1e-2f, .beta1 = .9f, .beta2 = .999f, .epsilon = 1e-8f};
-
-static struct cn_net *make(const struct cn_arch *a, uint32_t n_labels, uint64_t seed)
-{
-    struct cn_error err;
-    struct cn_net *net;
-
-    assert_int_equal(cn_net_new(&net, a, n_labels, seed, &err), CN_OK);
-    return net;
-}
-
-static float *numbers(size_t n, uint64_t seed)
-{
-    float *x = cn_alloc(n * sizeof *x);
-    struct cn_rng rng;
-
-    cn_rng_init(&rng, seed);
-    cn_rng_fill_normal(&rng, x, n, 1);
-    return x;
-}
-
-/* All parameters, one after the other. */
-static struct cn_tensor *snapshot(struct cn_net *net)
-{
-    uint32_t n;
-    const struct cn_tensor *t = cn_net_tensors(net, &n);
-    struct cn_tensor *copy = cn_calloc(n, sizeof *copy);
-
-    for (uint32_t i = 0; i < n; i++)
-        cn_tensor_copy(&copy[i], &t[i]);
-    return copy;
-}
-
-static void drop(struct cn_net *net, struct cn_tensor *copy)
-{
-    uint32_t n;
-
-    cn_net_tensors(net, &n);
-    for (uint32_t i = 0; i < n; i++)
-        cn_tensor_fini(&copy[i]);
-    free(copy);
-}
-
-static bool is_same(struct cn_net *net, const struct cn_tensor *copy)
-{
-    uint32_t n;
-    const struct cn_tensor *t = cn_net_tensors(net, &n);
-
-    for (uint32_t i = 0; i < n; i++)
-        if (memcmp(t[i].data, copy[i].data, cn_tensor_size(&t[i]) * sizeof(float)) != 0)
-            return false;
-    return true;
-}
-
-/* A network with everything that has a state: two convolutions, batch norm, dropout. */
-static struct cn_arch deep(void)
-{
-    return (struct cn_arch){
-        1,
-        8,
-        8,
-        8,
-        {{.kind = CN_LAYER_CONV, .name = "a", .out = 4, .kernel_h = 3, .kernel_w = 3, .pad = 1},
-         {.kind = CN_LAYER_BATCH_NORM, .name = "n", .momentum = .8f, .eps = 1e-3f},
-         {.kind = CN_LAYER_RELU},
-         {.kind = CN_LAYER_CONV, .name = "b", .out = 6, .kernel_h = 3, .kernel_w = 3},
-         {.kind = CN_LAYER_RELU},
-         {.kind = CN_LAYER_MAX_POOL, .kernel_h = 2, .kernel_w = 2, .stride = 2},
-         {.kind = CN_LAYER_DROPOUT, .rate = .2f},
-         {.kind = CN_LAYER_DENSE, .name = "head", .by_label = true}}};
-}
+#include "tests/unit/nn/nets.h"
 
 static void equal_seeds_give_equal_networks(void **state)
 {
@@ -382,102 +310,6 @@ static void dropout_keeps_the_mean_and_is_off_outside_training(void **state)
     cn_net_destroy(&net);
 }
 
-/* ---- widening ---- */
-
-static void check_widen(const struct cn_arch *arch, const char *by_label)
-{
-    struct cn_net *net = make(arch, 3, 5);
-    struct cn_tensor *copy = snapshot(net), *t;
-    uint32_t from[] = {7, 3, 9}, to[] = {9, 1, 7, 2}, n, n_moved = 0;
-    struct cn_rng rng;
-    struct cn_error err;
-
-    cn_rng_init(&rng, 1);
-    assert_int_equal(cn_net_widen(net, from, 3, to, 4, .1f, &rng, &err), CN_OK);
-    assert_int_equal(cn_net_n_labels(net), 4);
-    t = cn_net_tensors(net, &n);
-    for (uint32_t i = 0; i < n; i++) {
-        size_t row = cn_tensor_row_size(&copy[i]);
-        if (!t[i].by_label) {
-            assert_memory_equal(t[i].data, copy[i].data, cn_tensor_size(&t[i]) * sizeof(float));
-            continue;
-        }
-        n_moved++;
-        assert_memory_equal(t[i].name, by_label, strlen(by_label));
-        assert_int_equal(t[i].dims[0], 4);
-        assert_memory_equal(t[i].data, copy[i].data + 2 * row, row * sizeof(float));
-        assert_memory_equal(t[i].data + 2 * row, copy[i].data, row * sizeof(float));
-        for (size_t j = 0; j < row; j++) {
-            assert_true((t[i].n_dims < 2) == (t[i].data[row + j] == 0));
-            assert_true(fabsf(t[i].data[3 * row + j]) < .6f);
-        }
-    }
-    assert_true(n_moved > 0);
-    drop(net, copy);
-    cn_net_destroy(&net);
-}
-
-static void widening_keeps_every_other_number_bit_for_bit(void **state)
-{
-    (void)state;
-    struct cn_arch a = classifier(8, 4), b = {4,
-                                              1,
-                                              1,
-                                              3,
-                                              {{.kind = CN_LAYER_LABEL_SCALE, .name = "label"},
-                                               {.kind = CN_LAYER_DENSE, .name = "d", .out = 5},
-                                               {.kind = CN_LAYER_TANH}}};
-
-    check_widen(&a, "head.");
-    check_widen(&b, "label.");
-}
-
-static void a_widened_network_predicts_and_trains(void **state)
-{
-    (void)state;
-    struct cn_arch arch = deep();
-    struct cn_net *net = make(&arch, 2, 5);
-    float *x = numbers(3 * 64, 1), before[6], z[15], loss;
-    uint32_t from[] = {4, 6}, to[] = {8, 6, 5, 4, 7}, hard[3] = {0, 2, 4};
-    struct cn_rng rng;
-    struct cn_error err;
-
-    cn_rng_init(&rng, 1);
-    memcpy(before, cn_net_forward(net, x, NULL, 3, false), sizeof before);
-    assert_int_equal(cn_net_widen(net, from, 2, to, 5, .1f, &rng, &err), CN_OK);
-    memcpy(z, cn_net_forward(net, x, NULL, 3, false), sizeof z);
-    for (int i = 0; i < 3; i++) {
-        assert_true(fabsf(z[i * 5 + 3] - before[i * 2]) < 1e-5f);
-        assert_true(fabsf(z[i * 5 + 1] - before[i * 2 + 1]) < 1e-5f);
-    }
-    struct cn_opt *opt = cn_opt_new(&adam, net);
-    assert_int_equal(cn_net_train_on_batch(net, opt, x, 3,
-                                           &(struct cn_softmax_target){.hard = hard}, &loss, &err),
-                     CN_OK);
-    free(x);
-    cn_opt_destroy(&opt);
-    cn_net_destroy(&net);
-}
-
-static void a_widen_that_cannot_be_leaves_the_network(void **state)
-{
-    (void)state;
-    struct cn_arch arch = classifier(8, 4);
-    struct cn_net *net = make(&arch, 3, 5);
-    struct cn_tensor *copy = snapshot(net);
-    uint32_t ids[] = {1, 2, 3, 4};
-    struct cn_rng rng;
-    struct cn_error err;
-
-    cn_rng_init(&rng, 1);
-    assert_int_equal(cn_net_widen(net, ids, 4, ids, 4, .1f, &rng, &err), CN_E_SHAPE);
-    assert_int_equal(cn_net_widen(net, ids, 3, ids, 0, .1f, &rng, &err), CN_E_SHAPE);
-    assert_int_equal(cn_net_n_labels(net), 3);
-    assert_true(is_same(net, copy));
-    drop(net, copy);
-    cn_net_destroy(&net);
-}
-
 /* ---- batches ---- */
 
 static void a_sample_is_predicted_alike_in_any_batch(void **state)
@@ -521,6 +353,45 @@ static void numbers_written_from_outside_count_after_a_touch(void **state)
     cn_net_destroy(&other);
 }
 
+/* ---- threads ---- */
+
+static void *train_alone(void *arg)
+{
+    struct cn_net *net = arg;
+    struct cn_opt *opt = cn_opt_new(&adam, net);
+    uint32_t hard[6] = {0, 1, 2, 2, 1, 0};
+    float *x = numbers(6 * 64, 1), loss;
+    struct cn_error err;
+
+    for (int step = 0; step < 20; step++)
+        if (cn_net_train_on_batch(net, opt, x, 6, &(struct cn_softmax_target){.hard = hard}, &loss,
+                                  &err))
+            abort();
+    free(x);
+    cn_opt_destroy(&opt);
+    return NULL;
+}
+
+static void networks_train_side_by_side_as_they_do_alone(void **state)
+{
+    (void)state;
+    struct cn_arch arch = deep();
+    struct cn_net *alone = make(&arch, 3, 5), *net[2] = {make(&arch, 3, 5), make(&arch, 3, 5)};
+    pthread_t thread[2];
+
+    train_alone(alone);
+    struct cn_tensor *copy = snapshot(alone);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, train_alone, net[i]), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pthread_join(thread[i], NULL), 0);
+        assert_true(is_same(net[i], copy));
+        cn_net_destroy(&net[i]);
+    }
+    drop(alone, copy);
+    cn_net_destroy(&alone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -535,11 +406,9 @@ int main(void)
         cmocka_unit_test(a_bad_gradient_is_named_and_changes_nothing),
         cmocka_unit_test(running_statistics_move_with_the_step),
         cmocka_unit_test(dropout_keeps_the_mean_and_is_off_outside_training),
-        cmocka_unit_test(widening_keeps_every_other_number_bit_for_bit),
-        cmocka_unit_test(a_widened_network_predicts_and_trains),
-        cmocka_unit_test(a_widen_that_cannot_be_leaves_the_network),
         cmocka_unit_test(a_sample_is_predicted_alike_in_any_batch),
         cmocka_unit_test(numbers_written_from_outside_count_after_a_touch),
+        cmocka_unit_test(networks_train_side_by_side_as_they_do_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
