@@ -367,7 +367,7 @@ void sim_server_boot(struct sim *s)
     conf.score_wait_ms = 2000 + sim_hash(s->seed, 3) % 8000;
     conf.max_staleness = (uint32_t)(1 + sim_hash(s->seed, 4) % 6);
     conf.n_slots = (uint32_t)(1 + sim_hash(s->seed, 5) % 3);
-    conf.max_inflight_bytes = (21 + sim_hash(s->seed, 6) % 40) * CN_CHUNK_BYTES;
+    conf.max_inflight_bytes = (21 + sim_hash(s->seed, 6) % 8) * CN_CHUNK_BYTES;
     conf.credit = (uint32_t)(1 + sim_hash(s->seed, 7) % 8);
     conf.slot_idle_ms = 4000;
     conf.job_ms = 2000; /* jobs are often overdue */

@@ -127,8 +127,15 @@ struct sim_device {
 
 /* ---- the world ---- */
 
+/* What has come about in all seeds so far: a simulator that never sees a message proves nothing
+   about it. */
+struct sim_seen {
+    uint64_t kinds[CN_MSG_NKINDS], waits[CN_WAIT_N], rejects[CN_REJECT_N], refusals[CN_REFUSED_N];
+};
+
 struct sim_options {
     bool verbose;
+    struct sim_seen *seen;
 };
 
 struct sim {

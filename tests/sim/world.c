@@ -180,11 +180,23 @@ static void deliver_later(struct sim *s, enum sim_kind to, uint32_t device, uint
         through_the_wire(s, &x->msg, n_bulk);
 }
 
+static void note(struct sim_seen *seen, const struct cn_msg *m)
+{
+    seen->kinds[m->kind]++;
+    if (m->kind == CN_MSG_WAIT)
+        seen->waits[m->wait.reason]++;
+    else if (m->kind == CN_MSG_REJECT)
+        seen->rejects[m->reject.reason]++;
+    else if (m->kind == CN_MSG_REFUSED)
+        seen->refusals[m->refused.reason]++;
+}
+
 void sim_send(struct sim *s, enum sim_kind to, uint32_t device, uint64_t conn,
               const struct cn_msg *msg, uint64_t n_bulk)
 {
     sim_trace(s, "  %s %u: %s", to == SIM_TO_SERVER ? "from" : "to", device,
               cn_msg_name(msg->kind));
+    note(s->options.seen, msg);
     if (sim_chance(s, s->drop) || s->devices[device].is_cut)
         return;
     deliver_later(s, to, device, conn, msg, n_bulk);
