@@ -156,8 +156,8 @@ void srv_enrol_on_link(void *server, struct cn_link *link, const struct cn_link_
     if (ev->what != CN_LINK_MESSAGE)
         return;
     enum cn_err e = cn_wire_decode(ev->header, 0, &s->gateway.scratch, &msg, &err);
-    if (e != CN_OK || msg.kind != CN_MSG_JOIN)
-        answer(s, ev->conn, CN_REFUSED_FORM, 0);
-    else
-        answer(s, ev->conn, admit(s, &msg, &ev->key, &id), id);
+    enum cn_refused refused = CN_REFUSED_FORM;
+    if (e == CN_OK && msg.kind == CN_MSG_JOIN)
+        refused = admit(s, &msg, &ev->key, &id);
+    answer(s, ev->conn, refused, id);
 }
