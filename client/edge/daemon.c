@@ -116,6 +116,7 @@ static void close_daemon(struct edge_daemon *d)
     edge_phicache_destroy(&d->phis);
     edge_labels_destroy(&d->labels);
     cn_loop_destroy(&d->loop);
+    cn_secret_destroy(&d->key);
 }
 
 static enum cn_err open_http(struct edge_daemon *d, struct cn_error *err)
@@ -133,7 +134,6 @@ static enum cn_err open_http(struct edge_daemon *d, struct cn_error *err)
 
 static enum cn_err open_daemon(struct edge_daemon *d, struct cn_error *err)
 {
-    struct cn_secret *CN_CLEANUP(cn_secret_destroy) key = NULL;
     uint32_t boot;
 
     cn_random(&boot, sizeof boot);
@@ -143,7 +143,7 @@ static enum cn_err open_daemon(struct edge_daemon *d, struct cn_error *err)
     d->phis = edge_phicache_new(PHIS_MAX_BYTES);
     enum cn_err e = edge_identity_load(&d->identity, d->data, err);
     if (!e)
-        e = edge_identity_key(&key, d->data, false, err);
+        e = edge_identity_key(&d->key, d->data, false, err);
     if (!e)
         e = open_store(d, err);
     if (!e)
@@ -155,7 +155,7 @@ static enum cn_err open_daemon(struct edge_daemon *d, struct cn_error *err)
     if (e)
         return e;
     load_release(d);
-    e = edge_session_new(&d->session, d, key, err);
+    e = edge_session_new(&d->session, d, err);
     return e ? e : open_http(d, err);
 }
 

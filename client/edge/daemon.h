@@ -31,6 +31,7 @@ struct edge_daemon {
     const char *data;
     struct edge_conf conf;
     struct edge_identity identity;
+    struct cn_secret *key;
     struct cn_loop *loop;
     struct cn_http *http;
     struct edge_store *store;

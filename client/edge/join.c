@@ -67,7 +67,8 @@ static enum cn_err enrol(const struct cn_token *token, const struct cn_secret *k
                          const char *name, struct edge_identity *id, struct cn_error *err)
 {
     struct cn_link *CN_CLEANUP(cn_link_close) link = NULL;
-    const struct cn_link_dial_conf conf = {token->enrol, token->server, key, 0};
+    const struct cn_link_dial_conf conf = {
+        .endpoint = token->enrol, .server = token->server, .secret = key};
     uint64_t deadline_ms = cn_clock_mono_ms() + ANSWER_MS;
     struct cn_link_event ev;
 

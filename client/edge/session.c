@@ -267,12 +267,13 @@ static enum cn_err start_core(struct edge_session *s, struct cn_error *err)
     return CN_OK;
 }
 
-static enum cn_err open_parts(struct edge_session *s, const struct cn_secret *key,
-                              struct cn_error *err)
+static enum cn_err open_parts(struct edge_session *s, struct cn_error *err)
 {
     struct edge_daemon *d = s->d;
-    const struct cn_link_dial_conf dial = {d->identity.endpoint, d->identity.server, key,
-                                           CN_CHUNK_BYTES};
+    const struct cn_link_dial_conf dial = {.endpoint = d->identity.endpoint,
+                                           .server = d->identity.server,
+                                           .secret = d->key,
+                                           .max_bulk_bytes = CN_CHUNK_BYTES};
 
     enum cn_err e = edge_builder_new(&s->builder, d->loop, d->data, err);
     if (!e)
@@ -284,15 +285,14 @@ static enum cn_err open_parts(struct edge_session *s, const struct cn_secret *ke
     return e;
 }
 
-enum cn_err edge_session_new(struct edge_session **ret, struct edge_daemon *d,
-                             const struct cn_secret *key, struct cn_error *err)
+enum cn_err edge_session_new(struct edge_session **ret, struct edge_daemon *d, struct cn_error *err)
 {
     struct edge_session *CN_CLEANUP(edge_session_destroy) s = cn_calloc(1, sizeof *s);
 
     s->d = d;
     enum cn_err e = start_core(s, err);
     if (!e)
-        e = open_parts(s, key, err);
+        e = open_parts(s, err);
     if (e)
         return e;
     cn_loop_set_timer(d->loop, cn_clock_mono_ms() + 1, on_tick, s);

@@ -8,7 +8,7 @@
 
 /* Dials the coordinator and starts. The store and the live release are read. */
 enum cn_err edge_session_new(struct edge_session **ret, struct edge_daemon *d,
-                             const struct cn_secret *key, struct cn_error *err) CN_NODISCARD;
+                             struct cn_error *err) CN_NODISCARD;
 /* First ends the jobs that are out. */
 void edge_session_destroy(struct edge_session **s);
 
