@@ -1,5 +1,6 @@
 /* Recipe features: a closed fit of the head's rows (fit.h) on three kinds of samples: what was just
    taught, what was taught before, and synthesized samples of all labels. A few milliseconds. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "common/recipe/balance.h"
@@ -9,9 +10,10 @@
 enum { FRESH = 448, OTHERS = 256, SYNTH = 320, SYNTH_PER_LABEL = 24 };
 _Static_assert(FRESH + OTHERS + SYNTH <= CN_FIT_MAX_SAMPLES, "the fit's cap");
 
-/* Share of the loss, to be divided among the samples of a kind. */
-static const float SHARE_FRESH = 0.4f, SHARE_OTHERS = 0.2f, SHARE_SYNTH = 0.4f;
-static const float MARGIN = 1; /* e : 1 against the next label */
+/* Weight in the loss; a synthesized sample has 1. Light ones: the promise sees to it that what was
+   taught holds, and the weights only say who yields. Fresh ones have half of the loss at most. */
+static const float WEIGHT_FRESH = 5, WEIGHT_OTHERS = 0.1f;
+static const float MARGIN = 0.5f; /* between logits */
 
 struct batch {
     struct cn_fit_sample *samples;
@@ -41,7 +43,7 @@ static void add_others(struct batch *l, struct cn_weights *w, const struct cn_ex
     if (n_others > OTHERS)
         cn_rng_shuffle(rng, pick, n_others);
     for (uint32_t i = 0; i < n; i++)
-        add(l, w, &others[pick[i]], SHARE_OTHERS / (float)n, others[pick[i]].corrected);
+        add(l, w, &others[pick[i]], WEIGHT_OTHERS, others[pick[i]].corrected);
 }
 
 enum cn_err cn_teach_metric(const struct cn_weights *w, const float *const *phi, uint32_t n,
@@ -116,14 +118,14 @@ enum cn_err cn_teach_features(struct cn_weights *w, const struct cn_lesson *less
     for (uint32_t i = 0, k; i < n_now; i += k) {
         struct cn_fit_report r;
         k = n_now - i < FRESH ? n_now - i : FRESH;
+        float weight = fminf(WEIGHT_FRESH, synth.n > 0 ? (float)synth.n / (float)k : 1);
         l.n = 0;
         for (uint32_t j = 0; j < synth.n; j++)
-            l.samples[l.n++] = (struct cn_fit_sample){.phi = synth.phi + j * w->phi_size,
-                                                      .row = synth.rows[j],
-                                                      .weight = SHARE_SYNTH / (float)synth.n};
+            l.samples[l.n++] = (struct cn_fit_sample){
+                .phi = synth.phi + j * w->phi_size, .row = synth.rows[j], .weight = 1};
         add_others(&l, w, known, n_known, &rng);
         for (uint32_t j = 0; j < k; j++)
-            add(&l, w, &now[i + j], SHARE_FRESH / (float)k, true);
+            add(&l, w, &now[i + j], weight, true);
         enum cn_err e = fit(w, &l, lesson->promise, &r, err);
         if (e)
             return e;
