@@ -163,18 +163,28 @@ static void redial_when_due(struct cn_link *link)
     }
 }
 
+void cn_link_dial_end(struct cn_link *link, struct cn_link_event *ret)
+{
+    *ret = (struct cn_link_event){.what = CN_LINK_DOWN, .why = link->why};
+    link->is_up = link->is_ending = false;
+    cn_link_hang_up(link);
+    pause_dialing(link);
+}
+
 bool cn_link_dial_next(struct cn_link *link, struct cn_link_event *ret)
 {
     redial_when_due(link);
-    if (!link->monitor || !next_news(link, &ret->what, &ret->why))
+    if (!link->monitor || link->is_ending || !next_news(link, &ret->what, &link->why))
         return false;
     if (ret->what == CN_LINK_UP) {
         link->is_up = true;
         link->backoff_ms = BACKOFF_MIN_MS;
         return true;
     }
-    link->is_up = false;
-    cn_link_hang_up(link);
-    pause_dialing(link);
+    if (link->is_up) {
+        link->is_ending = true;
+        return false;
+    }
+    cn_link_dial_end(link, ret);
     return true;
 }

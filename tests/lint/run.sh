@@ -41,7 +41,7 @@ door() { # HEADER-REGEX FILE...
         [ -n "$ok" ] || say "${hit%%:#*}: only $* may include $header"
     done < <(sources common server client | xargs -r grep -nE "^#include [<\"]$header[>\"]")
 }
-door 'zmq(_utils)?\.h' common/doors/link.c common/doors/link_dial.c common/doors/link_impl.h common/doors/zap.c
+door 'zmq(_utils)?\.h' common/doors/link.c common/doors/link_dial.c common/doors/link_message.c common/doors/link_impl.h common/doors/zap.c
 door 'sodium\.h' common/doors/crypto.c
 door 'sqlite3\.h' common/doors/db.c
 door 'jansson\.h' common/doors/json.c

@@ -322,6 +322,36 @@ static void a_full_queue_is_busy_and_a_peer_that_left_is_not_found(void **state)
     assert_int_equal(cn_link_send(server, 12345, text("x"), NULL, NULL), CN_E_NOTFOUND);
 }
 
+static void last_words_arrive_before_the_connection_is_down(void **state)
+{
+    (void)state;
+    enum { N = 20 };
+    struct cn_secret *CN_CLEANUP(cn_secret_destroy) key = cn_secret_new(CN_SECRET_LINK);
+    enrol(key);
+    struct cn_link *CN_CLEANUP(cn_link_close) server = listen_at("tcp://127.0.0.1:0");
+    struct cn_link *CN_CLEANUP(cn_link_close) client =
+        dial(cn_link_endpoint(server), key, server_key);
+    struct cn_link_event ev;
+    char word[32];
+
+    expect(client, server, CN_LINK_UP, &ev);
+    assert_int_equal(cn_link_send(client, 0, text("stop"), NULL, NULL), CN_OK);
+    expect(server, NULL, CN_LINK_MESSAGE, &ev);
+    for (int i = 0; i < N; i++) {
+        snprintf(word, sizeof word, "word %d", i);
+        assert_int_equal(cn_link_send(server, ev.conn, text(word), NULL, NULL), CN_OK);
+    }
+    cn_link_close(&server);
+    usleep(300 * 1000); /* the end is known long before the words are read */
+    for (int i = 0; i < N; i++) {
+        expect(client, NULL, CN_LINK_MESSAGE, &ev);
+        snprintf(word, sizeof word, "word %d", i);
+        assert_bytes(ev.header, word);
+    }
+    expect(client, NULL, CN_LINK_DOWN, &ev);
+    assert_int_equal(ev.why, CN_LINK_WHY_CLOSED);
+}
+
 /* A peer that does not use our door. */
 static void *raw_client(void *ctx, const char *endpoint, const struct cn_secret *key)
 {
@@ -542,6 +572,8 @@ int main(void)
                                         begin, end),
         cmocka_unit_test_setup_teardown(a_full_queue_is_busy_and_a_peer_that_left_is_not_found,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(last_words_arrive_before_the_connection_is_down, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(malformed_messages_are_dropped_and_hurt_nobody_else, begin,
                                         end),
         cmocka_unit_test_setup_teardown(plain_connections_without_curve_get_nothing_through, begin,
