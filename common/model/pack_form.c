@@ -21,6 +21,13 @@ size_t cn_pack_form_numbers(const struct cn_modelwire_tensor *t)
     return n;
 }
 
+bool cn_pack_head_is_bare(const struct cn_pack_head *head)
+{
+    return cn_digest_is_none(&head->fleet) && cn_digest_is_none(&head->base_digest) &&
+           head->base_release == 0 && head->n_labels == 0 && head->n_counts == 0 &&
+           head->n_archs == 0;
+}
+
 static int by_id(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;

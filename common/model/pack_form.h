@@ -21,6 +21,10 @@ size_t cn_pack_type_bytes(enum cn_pack_type type);
 enum cn_err cn_pack_form_check(const struct cn_modelwire_pack *p,
                                struct cn_error *err) CN_NODISCARD;
 
+/* Whether a header says nothing but its kind and its settings: sums and statistics belong to no
+   fleet, release or model. */
+bool cn_pack_head_is_bare(const struct cn_pack_head *head);
+
 /* Numbers in a tensor that was checked. */
 size_t cn_pack_form_numbers(const struct cn_modelwire_tensor *t);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/model/pack_form.h"
 #include "common/model/stats_form.h"
 
 static void put_labels(struct cn_pack_writer *w, const struct cn_stats *s)
@@ -59,11 +60,16 @@ static bool is_within(int64_t x, int64_t n)
     return x >= -bound && x <= bound;
 }
 
+static bool is_named(const struct cn_pack_tensor *t, const char *name, uint32_t n_dims)
+{
+    return strcmp(t->name, name) == 0 && t->type == CN_PACK_I64 && t->n_dims == n_dims &&
+           !t->frozen;
+}
+
 static enum cn_err take_product(struct cn_stats *s, const struct cn_pack_tensor *t,
                                 struct cn_error *err)
 {
-    if (!t || t->type != CN_PACK_I64 || t->n_dims != 1 || t->by_label ||
-        t->n != cn_stats_packed(s->dim, s->dim))
+    if (!is_named(t, "stats.product", 1) || t->by_label || t->n != cn_stats_packed(s->dim, s->dim))
         return cn_fail(err, CN_E_SHAPE, "stats.product is missing or has another shape");
     for (size_t i = 0; i < t->n; i++) {
         s->product[i] = cn_pack_int(t, i);
@@ -78,11 +84,8 @@ static enum cn_err take_labels(struct cn_stats *s, const struct cn_pack_tensor *
 {
     int64_t left = s->n_images;
 
-    if (!count && !sum)
-        return CN_OK;
-    if (!count || !sum || !count->rows || !sum->rows || count->type != CN_PACK_I64 ||
-        sum->type != CN_PACK_I64 || count->n_dims != 1 || sum->n_dims != 2 ||
-        sum->dims[1] != s->dim || sum->dims[0] != count->dims[0] ||
+    if (!is_named(count, "stats.count", 1) || !is_named(sum, "stats.sum", 2) || !count->rows ||
+        !sum->rows || sum->dims[1] != s->dim || sum->dims[0] != count->dims[0] ||
         memcmp(sum->rows, count->rows, count->n * sizeof *count->rows) != 0)
         return cn_fail(err, CN_E_SHAPE, "stats.count and stats.sum do not fit each other");
     for (uint32_t i = 0; i < count->n; i++) {
@@ -110,6 +113,7 @@ enum cn_err cn_stats_decode(struct cn_stats **ret, struct cn_bytes in, struct cn
     CN_CLEANUP(cn_pack_close) struct cn_pack *p = NULL;
     CN_CLEANUP(cn_stats_destroy) struct cn_stats *s = NULL;
     uint64_t dim = 0, n_images = 0;
+    uint32_t n = 0;
     enum cn_err rc = cn_pack_open(&p, in, err);
 
     if (!rc)
@@ -118,16 +122,19 @@ enum cn_err cn_stats_decode(struct cn_stats **ret, struct cn_bytes in, struct cn
         rc = cn_pack_number(p, "stats.images", &n_images, err);
     if (rc)
         return rc;
-    if (cn_pack_head(p)->kind != CN_PACK_STATS)
+    const struct cn_pack_tensor *t = cn_pack_tensors(p, &n);
+    const struct cn_pack_head *head = cn_pack_head(p);
+    if (head->kind != CN_PACK_STATS || !cn_pack_head_is_bare(head) || head->n_settings != 2 ||
+        (n != 1 && n != 3))
         return cn_fail(err, CN_E_PARSE, "this pack does not hold summed statistics");
     if (dim == 0 || dim > CN_STATS_MAX_DIM || n_images > (uint64_t)CN_STATS_MAX_IMAGES)
         return cn_fail(err, CN_E_LIMIT, "statistics of %llu features and %llu images",
                        (unsigned long long)dim, (unsigned long long)n_images);
     s = cn_stats_new((uint32_t)dim);
     s->n_images = (int64_t)n_images;
-    rc = take_product(s, cn_pack_find(p, "stats.product"), err);
-    if (!rc)
-        rc = take_labels(s, cn_pack_find(p, "stats.count"), cn_pack_find(p, "stats.sum"), err);
+    rc = take_product(s, &t[n - 1], err);
+    if (!rc && n == 3)
+        rc = take_labels(s, &t[0], &t[1], err);
     if (!rc)
         *ret = cn_steal(s);
     return rc;

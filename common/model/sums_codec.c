@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/model/pack_form.h"
 #include "common/model/sums_form.h"
 
 static void weight_name(char out[CN_MAX_TENSOR_NAME_BYTES + 1], const char *name)
@@ -99,7 +100,7 @@ enum cn_err cn_sums_decode(struct cn_sums **ret, struct cn_bytes in, struct cn_e
     const struct cn_pack_head *head = cn_pack_head(p);
     if (head->kind != CN_PACK_SUMS)
         return cn_fail(err, CN_E_PARSE, "this pack does not hold sums");
-    if (n % 2 || head->n_labels || head->n_counts || head->n_settings || head->n_archs)
+    if (n % 2 || head->n_settings || !cn_pack_head_is_bare(head))
         return cn_fail(err, CN_E_PARSE, "the pack holds more than sums and their weights");
     for (uint32_t i = 0; i < n && !rc; i += 2)
         rc = take(s, &t[i], &t[i + 1], err);
