@@ -146,15 +146,21 @@ uint32_t edge_labels_resolve(const struct edge_labels *l, uint32_t id)
     return cn_registry_get(l->registry, id) ? cn_registry_resolve(l->registry, id) : id;
 }
 
+/* Our own name of a label whose id is newer than the registry that we have. */
+static const char *own_name(const struct edge_labels *l, uint32_t id)
+{
+    for (uint32_t i = 0; i < l->n_own; i++)
+        if (l->own[i].local == id || l->own[i].canonical == id)
+            return l->own[i].name;
+    return "(a label newer than this device's registry)";
+}
+
 const char *edge_labels_name(const struct edge_labels *l, uint32_t id)
 {
-    const struct edge_own_label *own = cn_label_is_local(id) ? own_at(l, id) : NULL;
     uint32_t now = edge_labels_resolve(l, id);
     const struct cn_label *label = cn_registry_get(l->registry, now == CN_LABEL_NONE ? id : now);
 
-    if (label)
-        return label->name;
-    return own ? own->name : "(a label newer than this device's registry)";
+    return label ? label->name : own_name(l, id);
 }
 
 const char *edge_labels_waiting(const struct edge_labels *l, uint32_t id)
