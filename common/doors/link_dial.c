@@ -83,6 +83,7 @@ static bool next_news(struct cn_link *link, enum cn_link_what *ret_what, enum cn
 void cn_link_hang_up(struct cn_link *link)
 {
     if (link->monitor) {
+        zmq_socket_monitor(link->socket, NULL, 0); /* libzmq leaks events that nobody takes */
         cn_link_watch(link, link->monitor, EPOLL_CTL_DEL);
         zmq_close(cn_steal(link->monitor));
     }
