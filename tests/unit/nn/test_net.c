@@ -141,6 +141,27 @@ static void one_sample_trains_as_its_parts_do_one_by_one(void **state)
     free(x);
 }
 
+static void a_step_after_one_sample_does_not_look_at_it_again(void **state)
+{
+    (void)state;
+    struct cn_arch arch = {64, 1, 1, 1, {{.kind = CN_LAYER_DENSE, .name = "d", .out = 2}}};
+    struct cn_net *net = make(&arch, 0, 5);
+    struct cn_opt *opt = cn_opt_new(&adam, net);
+    uint32_t hard[1] = {1}, n;
+    float *x = numbers(64, 1), loss;
+    struct cn_error err;
+
+    assert_int_equal(cn_net_train_on_batch(net, opt, x, 1,
+                                           &(struct cn_softmax_target){.hard = hard}, &loss, &err),
+                     CN_OK);
+    x[0] = NAN;
+    assert_int_equal(cn_opt_step(opt, net, &err), CN_OK);
+    assert_true(cn_tensor_is_finite(cn_net_tensors(net, &n)));
+    free(x);
+    cn_opt_destroy(&opt);
+    cn_net_destroy(&net);
+}
+
 static void one_sample_whose_gradient_overflows_changes_nothing(void **state)
 {
     (void)state;
@@ -237,6 +258,27 @@ static void a_number_that_is_not_finite_changes_nothing(void **state)
     }
 }
 
+static void an_infinite_input_is_seen_even_behind_a_layer_that_bounds_it(void **state)
+{
+    (void)state;
+    struct cn_arch arch = {
+        2, 1, 1, 2, {{.kind = CN_LAYER_TANH}, {.kind = CN_LAYER_DENSE, .name = "d", .out = 2}}};
+    struct cn_net *net = make(&arch, 0, 5);
+    struct cn_opt *opt = cn_opt_new(&adam, net);
+    struct cn_tensor *copy = snapshot(net);
+    uint32_t hard[1] = {1};
+    float x[2] = {INFINITY, 1}, loss;
+    struct cn_error err;
+
+    assert_int_equal(cn_net_train_on_batch(net, opt, x, 1,
+                                           &(struct cn_softmax_target){.hard = hard}, &loss, &err),
+                     CN_E_NUMERIC);
+    assert_true(is_same(net, copy));
+    drop(net, copy);
+    cn_opt_destroy(&opt);
+    cn_net_destroy(&net);
+}
+
 static void a_bad_gradient_is_named_and_changes_nothing(void **state)
 {
     (void)state;
@@ -281,6 +323,9 @@ static void running_statistics_move_with_the_step(void **state)
     assert_int_equal(cn_opt_step(opt, net, &err), CN_OK);
     assert_true(fabsf(t[2].data[1] - .25f * 20) < 1e-5f);
     assert_true(fabsf(t[3].data[0] - (.75f + .25f * 8 / 3)) < 1e-6f);
+    float mean = t[2].data[1];
+    assert_int_equal(cn_opt_step(opt, net, &err), CN_OK);
+    assert_true(t[2].data[1] == mean); /* one batch counts once */
     y = cn_net_forward(net, x, NULL, 1, false);
     assert_true(fabsf(y[0] - (1 - t[2].data[0]) / sqrtf(t[3].data[0] + 1e-3f)) < 1e-6f);
     cn_opt_destroy(&opt);
@@ -305,7 +350,11 @@ static void dropout_keeps_the_mean_and_is_off_outside_training(void **state)
     }
     assert_in_range(n_zero, .38 * N, .42 * N);
     assert_true(fabsf(sum / N - 1) < .03f);
+    float *mask = cn_alloc(N * sizeof *mask);
+    memcpy(mask, y, N * sizeof *mask);
+    assert_memory_not_equal(cn_net_forward(net, x, NULL, 1, true), mask, N * sizeof *mask);
     assert_memory_equal(cn_net_forward(net, x, NULL, 1, false), x, N * sizeof *x);
+    free(mask);
     free(x);
     cn_net_destroy(&net);
 }
@@ -320,9 +369,9 @@ static void a_sample_is_predicted_alike_in_any_batch(void **state)
     enum { N = 150 };
     float *x = numbers(N * 64, 1), *p = cn_alloc(N * 3 * sizeof *p), alone[3];
 
-    cn_net_predict(net, x, N, p);
     for (int i = 0; i < N; i += 37) {
         cn_net_predict(net, x + (size_t)i * 64, 1, alone);
+        cn_net_predict(net, x, N, p);
         for (int c = 0; c < 3; c++)
             assert_true(fabsf(alone[c] - p[i * 3 + c]) < 1e-5f);
     }
@@ -336,18 +385,19 @@ static void numbers_written_from_outside_count_after_a_touch(void **state)
     (void)state;
     struct cn_arch arch = deep();
     struct cn_net *net = make(&arch, 3, 5), *other = make(&arch, 3, 6);
-    float *x = numbers(64, 1), want[3], got[3];
+    float *x = numbers(64, 1), d[3] = {1, 2, 3}, y[3], dx[64];
     uint32_t n;
     struct cn_tensor *to = cn_net_tensors(net, &n), *from = cn_net_tensors(other, &n);
 
-    cn_net_predict(net, x, 1, got);
-    cn_net_predict(other, x, 1, want);
-    assert_memory_not_equal(got, want, sizeof want);
+    cn_net_forward(net, x, NULL, 1, false);
+    cn_net_backward(net, d, true); /* both directions have their copies of the weights now */
+    memcpy(y, cn_net_forward(other, x, NULL, 1, false), sizeof y);
+    memcpy(dx, cn_net_backward(other, d, true), sizeof dx);
     for (uint32_t i = 0; i < n; i++)
         memcpy(to[i].data, from[i].data, cn_tensor_size(&to[i]) * sizeof(float));
     cn_net_touch(net);
-    cn_net_predict(net, x, 1, got);
-    assert_memory_equal(got, want, sizeof want);
+    assert_memory_equal(cn_net_forward(net, x, NULL, 1, false), y, sizeof y);
+    assert_memory_equal(cn_net_backward(net, d, true), dx, sizeof dx);
     free(x);
     cn_net_destroy(&net);
     cn_net_destroy(&other);
@@ -400,9 +450,11 @@ int main(void)
         cmocka_unit_test(training_learns_the_batch),
         cmocka_unit_test(sgd_steps_against_the_gradient_with_momentum),
         cmocka_unit_test(one_sample_trains_as_its_parts_do_one_by_one),
+        cmocka_unit_test(a_step_after_one_sample_does_not_look_at_it_again),
         cmocka_unit_test(one_sample_whose_gradient_overflows_changes_nothing),
         cmocka_unit_test(frozen_layers_stay_bit_for_bit),
         cmocka_unit_test(a_number_that_is_not_finite_changes_nothing),
+        cmocka_unit_test(an_infinite_input_is_seen_even_behind_a_layer_that_bounds_it),
         cmocka_unit_test(a_bad_gradient_is_named_and_changes_nothing),
         cmocka_unit_test(running_statistics_move_with_the_step),
         cmocka_unit_test(dropout_keeps_the_mean_and_is_off_outside_training),
