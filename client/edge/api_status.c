@@ -52,7 +52,8 @@ static uint64_t count_waiting_labels(const struct edge_daemon *d, struct cn_erro
     return sum;
 }
 
-static void say_examples(struct cn_json *j, const struct edge_totals *t, uint64_t waiting_label)
+static void say_examples(struct cn_json *j, const struct edge_totals *t, uint64_t waiting_label,
+                         uint32_t n_sendable)
 {
     struct cn_json *e = cn_json_set_object(j, "examples");
     uint64_t total = 0;
@@ -66,6 +67,7 @@ static void say_examples(struct cn_json *j, const struct edge_totals *t, uint64_
     cn_json_set_int(e, "counted", (int64_t)t->n[EDGE_COUNTED]);
     cn_json_set_int(e, "undone", (int64_t)t->n[EDGE_UNDONE]);
     cn_json_set_int(e, "waiting_label", (int64_t)waiting_label);
+    cn_json_set_int(e, "sendable", n_sendable);
     cn_json_set_int(e, "total", (int64_t)total);
 }
 
@@ -115,7 +117,7 @@ void edge_api_status(struct edge_daemon *d, struct cn_http_request *req)
     cn_json_set_bool(j, "online", session.is_online);
     cn_json_set_string(j, "coordinator", d->identity.endpoint);
     say_waiting(j, &session.why);
-    say_examples(j, &totals, waiting_label);
+    say_examples(j, &totals, waiting_label, session.n_eligible);
     say_totals(j, &totals);
     struct cn_json *bytes = cn_json_set_object(j, "bytes");
     cn_json_set_int(bytes, "sent", (int64_t)session.bytes_sent);

@@ -107,6 +107,26 @@ static const char *default_data(void)
     return from_env && *from_env ? from_env : "/var/lib/cairn/edge";
 }
 
+/* Whether everything is there that the command cannot do without; says what is not. */
+static bool is_complete(const struct edge_command *c, const struct edge_arg *args, uint32_t n_args,
+                        int n_operands)
+{
+    if (n_operands > c->max_operands && c->max_operands == 0) {
+        edge_args_usage(c, "it takes no operands");
+        return false;
+    }
+    if (n_operands < c->min_operands || n_operands > c->max_operands) {
+        edge_args_usage(c, "it takes %s", c->operands);
+        return false;
+    }
+    for (uint32_t i = 0; i < n_args; i++)
+        if (args[i].is_required && !*(const char **)args[i].to) {
+            edge_args_usage(c, "%s %s is missing", args[i].name, args[i].value);
+            return false;
+        }
+    return true;
+}
+
 bool edge_args_parse(const struct edge_command *c, const struct edge_arg *args, uint32_t n_args,
                      struct edge_common *common, int argc, char **argv, int *ret_n, int *ret_exit)
 {
@@ -149,5 +169,5 @@ bool edge_args_parse(const struct edge_command *c, const struct edge_arg *args, 
             return false;
     }
     *ret_n = n;
-    return true;
+    return is_complete(c, args, n_args, n);
 }

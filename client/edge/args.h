@@ -19,8 +19,9 @@ enum edge_exit {
 struct edge_command {
     const char *name;
     const char *operands; /* "IMAGE..." */
-    const char *summary;  /* one line for the list */
-    const char *lesson;   /* paragraphs and examples for --help */
+    int min_operands, max_operands;
+    const char *summary; /* one line for the list */
+    const char *lesson;  /* paragraphs and examples for --help */
     int (*run)(const struct edge_command *self, int argc, char **argv);
 };
 
@@ -44,6 +45,7 @@ struct edge_arg {
     const char *help;
     enum edge_arg_type type;
     void *to;
+    bool is_required; /* EDGE_ARG_TEXT only */
 };
 
 /* Options that every command has. */
@@ -53,9 +55,9 @@ struct edge_common {
     bool json;
 };
 
-/* Reads argv[1..]; options may stand anywhere, "--" ends them. What is left is moved to
-   argv[1..*ret_n]. On a mistake or --help it prints and returns false with the exit code in
-   *ret_exit. */
+/* Reads argv[1..]; options may stand anywhere, "--" ends them. What is left, as many operands as
+   the command takes, is moved to argv[1..*ret_n]. On a mistake or --help it prints and returns
+   false with the exit code in *ret_exit. */
 bool edge_args_parse(const struct edge_command *c, const struct edge_arg *args, uint32_t n_args,
                      struct edge_common *common, int argc, char **argv, int *ret_n, int *ret_exit);
 /* One sentence on standard error, as `cairn-edge COMMAND: text`; returns EDGE_EXIT_USAGE. */

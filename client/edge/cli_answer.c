@@ -54,8 +54,6 @@ int edge_cmd_predict(const struct edge_command *self, int argc, char **argv)
 
     if (!edge_cli_open(&c, self, args, CN_COUNT(args), argc, argv, &n, &exit_code))
         return exit_code;
-    if (n == 0)
-        return edge_args_usage(self, "which image?");
     /* One image that is none does not keep the others from being looked at. */
     exit_code = EDGE_EXIT_OK;
     for (int i = 1; i <= n && !c.is_unreachable; i++)
@@ -107,8 +105,6 @@ int edge_cmd_confirm(const struct edge_command *self, int argc, char **argv)
 
     if (!edge_cli_open(&c, self, NULL, 0, argc, argv, &n, &exit_code))
         return exit_code;
-    if (n != 1)
-        return edge_args_usage(self, "the id of one prediction, please");
     cn_json_set_string(body, "prediction", argv[1]);
     enum cn_err e = edge_cli_call(&c, "POST", "/v1/confirm", body, NULL, &j, &err);
     return show_taught(&c, e, j, &err);
@@ -146,7 +142,7 @@ int edge_cmd_correct(const struct edge_command *self, int argc, char **argv)
     const char *label = NULL;
     const struct edge_arg args[] = {
         {"--label", "NAME", "what the image shows: a known label or a new one", EDGE_ARG_TEXT,
-         &label},
+         &label, true},
     };
     struct cn_json *CN_CLEANUP(cn_json_destroy) j = NULL;
     CN_CLEANUP(edge_cli_close) struct edge_cli c;
@@ -155,8 +151,6 @@ int edge_cmd_correct(const struct edge_command *self, int argc, char **argv)
 
     if (!edge_cli_open(&c, self, args, CN_COUNT(args), argc, argv, &n, &exit_code))
         return exit_code;
-    if (n != 1 || !label)
-        return edge_args_usage(self, "one image or prediction id, and --label NAME, please");
     enum cn_err e = is_id(argv[1]) ? correct_id(&c, argv[1], label, &j, &err)
                                    : correct_image(&c, argv[1], label, &j, &err);
     return show_taught(&c, e, j, &err);

@@ -183,8 +183,6 @@ int edge_cmd_evaluate(const struct edge_command *self, int argc, char **argv)
 
     if (!edge_cli_open(&c, self, args, CN_COUNT(args), argc, argv, &n, &exit_code))
         return exit_code;
-    if (n != 1)
-        return edge_args_usage(self, "one folder, please");
     if (strcmp(model, "local") != 0 && strcmp(model, "release") != 0)
         return edge_args_usage(self, "--model is local or release");
     if (edge_tree_read(&tree, argv[1], labels, &err))

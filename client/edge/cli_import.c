@@ -101,8 +101,6 @@ int edge_cmd_import(const struct edge_command *self, int argc, char **argv)
 
     if (!edge_cli_open(&c, self, args, CN_COUNT(args), argc, argv, &n, &exit_code))
         return exit_code;
-    if (n != 1)
-        return edge_args_usage(self, "one folder, please");
     if (edge_tree_read(&tree, argv[1], labels, &err))
         return edge_cli_failed(&c, &err);
     edge_tree_shuffle(&tree, seed);

@@ -138,8 +138,6 @@ static int plain(const struct edge_command *self, int argc, char **argv, const c
 
     if (!edge_cli_open(&c, self, NULL, 0, argc, argv, &n, &exit_code))
         return exit_code;
-    if (n)
-        return edge_args_usage(self, "%s takes no operands", self->name);
     return call_and_print(&c, method, path, print);
 }
 
@@ -189,8 +187,8 @@ int edge_cmd_receipts(const struct edge_command *self, int argc, char **argv)
 
     if (!edge_cli_open(&c, self, args, CN_COUNT(args), argc, argv, &n, &exit_code))
         return exit_code;
-    if (n > 1 || (n == 1 && !receipt_path(argv[1], one)))
-        return edge_args_usage(self, "at most one receipt's number, please");
+    if (n == 1 && !receipt_path(argv[1], one))
+        return edge_args_usage(self, "\"%s\" is no receipt's number", argv[1]);
     if (n == 1)
         return call_and_print(&c, "GET", one, print_receipt);
     cn_buf_printf(&path, "/v1/receipts?limit=%llu", (unsigned long long)limit);
@@ -211,7 +209,7 @@ int edge_cmd_undo(const struct edge_command *self, int argc, char **argv)
 
     if (!edge_cli_open(&c, self, NULL, 0, argc, argv, &n, &exit_code))
         return exit_code;
-    if (n != 1 || !receipt_path(argv[1], path))
-        return edge_args_usage(self, "one receipt's number, please");
+    if (!receipt_path(argv[1], path))
+        return edge_args_usage(self, "\"%s\" is no receipt's number", argv[1]);
     return call_and_print(&c, "DELETE", path, print_undone);
 }

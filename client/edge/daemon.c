@@ -200,8 +200,6 @@ int edge_cmd_run(const struct edge_command *self, int argc, char **argv)
 
     if (!edge_args_parse(self, args, CN_COUNT(args), &common, argc, argv, &n, &exit_code))
         return exit_code;
-    if (n)
-        return edge_args_usage(self, "run takes no operands");
     if (edge_conf_load(&d->conf, common.data, &err))
         return edge_args_failed(self, &err);
     for (uint32_t i = 0; i < set.n; i++)

@@ -165,8 +165,6 @@ int edge_cmd_join(const struct edge_command *self, int argc, char **argv)
 
     if (!edge_args_parse(self, args, CN_COUNT(args), &common, argc, argv, &n, &exit_code))
         return exit_code;
-    if (n != 1)
-        return edge_args_usage(self, "one token, please");
     if (edge_conf_load(&conf, common.data, &err))
         return edge_args_failed(self, &err);
     gethostname(host, sizeof host - 1);

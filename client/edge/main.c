@@ -1,4 +1,5 @@
 /* cairn-edge: one table of commands. */
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,44 +8,44 @@
 
 /* clang-format off */
 static const struct edge_command commands[] = {
-    {"join", "TOKEN", "enrol this device in a fleet",
+    {"join", "TOKEN", 1, 1, "enrol this device in a fleet",
      "A token comes from the fleet's operator (`cairn device token`), can be used once, and names the\n"
      "coordinator and its key. Joining makes this device's own keys and leaves everything in the data\n"
      "directory. If joining was interrupted, run it again with the same token.\n\n"
      "  cairn-edge join CAIRN1... --data /srv/camera --name door-camera", edge_cmd_join},
-    {"run", "", "run the daemon",
+    {"run", "", 0, 0, "run the daemon",
      "Serves the local API (its address stands in DATA/api.address), keeps what people teach, and\n"
      "talks to the coordinator whenever that can be reached. It works offline for as long as need be.\n"
      "Settings stand in DATA/edge.conf; --set overrides one of them for this run.\n\n"
      "  cairn-edge run --data /srv/camera --set edge.listen=127.0.0.1:0", edge_cmd_run},
-    {"predict", "IMAGE...", "say what is on images",
+    {"predict", "IMAGE...", 1, INT_MAX, "say what is on images",
      "Prints label, confidence and a prediction id, with which `confirm` and `correct` can answer.\n\n"
      "  cairn-edge predict door.jpg\n  cairn-edge confirm 5f01c2aa00000001", edge_cmd_predict},
-    {"confirm", "ID", "agree with a prediction",
+    {"confirm", "ID", 1, 1, "agree with a prediction",
      "ID is what `predict` printed. A confirmed image is a labelled image: the fleet learns from it.",
      edge_cmd_confirm},
-    {"correct", "IMAGE|ID", "give the right label of an image",
+    {"correct", "IMAGE|ID", 1, 1, "give the right label of an image",
      "Takes an image file, or the id of a prediction. A label that nobody used before is made: a name\n"
      "is enough. The device predicts the image right from now on; the fleet will, in a release.\n\n"
      "  cairn-edge correct door.jpg --label \"delivery van\"", edge_cmd_correct},
-    {"import", "DIR", "teach a folder of images, one sub-folder per label",
+    {"import", "DIR", 1, 1, "teach a folder of images, one sub-folder per label",
      "Every image is predicted, then confirmed or corrected with its folder's name, as a person would\n"
      "do it one by one. The order is shuffled by --seed, so that labels mix.\n\n"
      "  cairn-edge import photos/        with photos/cat/1.jpg, photos/dog/7.png ...", edge_cmd_import},
-    {"evaluate", "DIR", "measure accuracy on a folder of images, one sub-folder per label",
+    {"evaluate", "DIR", 1, 1, "measure accuracy on a folder of images, one sub-folder per label",
      "Prints accuracy, accuracy per label and the confusion matrix. Nothing is learnt or kept.\n\n"
      "  cairn-edge evaluate test/ --model release --labels cat,dog", edge_cmd_evaluate},
-    {"status", "", "what the device is doing, and what it waits for", "", edge_cmd_status},
-    {"receipts", "[ID]", "what became of corrections",
+    {"status", "", 0, 0, "what the device is doing, and what it waits for", "", edge_cmd_status},
+    {"receipts", "[ID]", 0, 1, "what became of corrections",
      "Without an ID the newest are listed; with one, its whole history is told.\n\n"
      "  cairn-edge receipts --state queued --limit 50\n  cairn-edge receipts 17", edge_cmd_receipts},
-    {"undo", "ID", "take back what was taught, while it is not in an update yet",
+    {"undo", "ID", 1, 1, "take back what was taught, while it is not in an update yet",
      "ID is the receipt that `confirm`, `correct` or `receipts` showed.", edge_cmd_undo},
-    {"labels", "", "the labels that this device knows",
+    {"labels", "", 0, 0, "the labels that this device knows",
      "States: released (the current release knows it), accepted (the fleet does), pending (somebody\n"
      "has to approve it), local (the coordinator has not heard of it), rejected.", edge_cmd_labels},
-    {"flush", "", "send an update now instead of waiting for a full batch", "", edge_cmd_flush},
-    {"stop", "", "end the daemon cleanly", "", edge_cmd_stop},
+    {"flush", "", 0, 0, "send an update now instead of waiting for a full batch", "", edge_cmd_flush},
+    {"stop", "", 0, 0, "end the daemon cleanly", "", edge_cmd_stop},
 };
 /* clang-format on */
 
