@@ -86,6 +86,14 @@ void cn_syrk(const double *x, uint32_t m, uint32_t n, double *c)
     cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, (int)n, (int)m, 1, x, (int)n, 1, c, (int)n);
 }
 
+void cn_gram(const double *x, uint32_t m, uint32_t n, uint32_t first, uint32_t n_rows, double *c)
+{
+    uint32_t width = n - first;
+
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)n_rows, (int)width, (int)m, 1,
+                x + first, (int)n, x + first, (int)n, 0, c, (int)width);
+}
+
 void cn_symm(const double *s, uint32_t n, const double *b, uint32_t m, double *c)
 {
     cblas_dsymm(CblasRowMajor, CblasRight, CblasUpper, (int)m, (int)n, 1, s, (int)n, b, (int)n, 0,

@@ -28,6 +28,9 @@ enum cn_err cn_eig_top(double *a, uint32_t n, uint32_t rank, double *w, double *
 
 /* c (n, n) += x^T x, x (m, n). */
 void cn_syrk(const double *x, uint32_t m, uint32_t n, double *c);
+/* Rows [first, first + n_rows) of x^T x, x (m, n), and of them the columns from first on: c
+   (n_rows, n - first). */
+void cn_gram(const double *x, uint32_t m, uint32_t n, uint32_t first, uint32_t n_rows, double *c);
 /* c (m, n) = b (m, n) S, S (n, n) symmetric. */
 void cn_symm(const double *s, uint32_t n, const double *b, uint32_t m, double *c);
 /* c (m, n) = a b^T, a (m, k), b (n, k). */

@@ -16,9 +16,10 @@
 
 _Static_assert(CN_STATS_MAX_DIM <= 4096, "R^T R must be exact in a double");
 
+/* The nearest multiple of 2^-20: the sum has no lower bits. */
 static double on_grid(float x)
 {
-    return rint((double)x * 0x1p20) * 0x1p-20;
+    return ((double)x + 0x1.8p32) - 0x1.8p32;
 }
 
 /* ---- checks ---- */
@@ -199,49 +200,67 @@ enum cn_err cn_stats_part_open(struct cn_stats_part *ret, const struct cn_pack *
 
 /* ---- integers ---- */
 
-/* (dim, dim) of which the upper triangle is R^T R, unscaled and exact. */
-static double *square_of_factor(const struct cn_stats_part *p)
+enum { PANEL_ROWS = 64 };
+
+/* R (n_rows, dim), unscaled. */
+static double *read_rows(const struct cn_stats_part *p)
 {
-    CN_CLEANUP(cn_freep) double *r = cn_calloc((size_t)p->n_rows * p->dim, sizeof *r);
     CN_CLEANUP(cn_freep) float *row = cn_alloc_aligned(p->dim, sizeof *row);
-    double *square = cn_calloc((size_t)p->dim * p->dim, sizeof *square);
+    double *r = cn_calloc((size_t)p->n_rows * p->dim, sizeof *r);
 
     for (uint32_t i = 0; i < p->n_rows; i++) {
         cn_pack_floats(p->spread, cn_stats_packed(i, p->dim), p->dim - i, row + i);
         for (uint32_t j = i; j < p->dim; j++)
             r[(size_t)i * p->dim + j] = on_grid(row[j]);
     }
-    cn_syrk(r, p->n_rows, p->dim, square);
-    return square;
+    return r;
+}
+
+/* out (n_rows, dim - first): rows [first, first + n_rows) of the scatter, from the diagonal's first
+   column on. r: R when the spread is a factor. */
+static void scatter_rows(const struct cn_stats_part *p, const double *r, uint32_t first,
+                         uint32_t n_rows, double *out)
+{
+    uint32_t width = p->dim - first;
+    double factor = p->is_factor ? p->scale * p->scale : p->scale;
+    CN_CLEANUP(cn_freep) float *half = cn_alloc_aligned(width, sizeof *half);
+
+    memset(out, 0, (size_t)n_rows * width * sizeof *out);
+    if (r)
+        cn_gram(r, p->n_rows, p->dim, first, n_rows, out);
+    for (uint32_t i = 0; i < n_rows && p->spread; i++) {
+        double *row = out + (size_t)i * width;
+        if (!r) {
+            cn_pack_floats(p->spread, cn_stats_packed(first + i, p->dim), width - i, half);
+            for (uint32_t j = i; j < width; j++)
+                row[j] = (double)half[j - i];
+        }
+        for (uint32_t j = i; j < width; j++)
+            row[j] *= factor;
+    }
 }
 
 static void apply_products(const struct cn_stats_part *p, const float *means, int64_t *product,
                            int sign)
 {
-    CN_CLEANUP(cn_freep) double *square = p->spread && p->is_factor ? square_of_factor(p) : NULL;
-    CN_CLEANUP(cn_freep) double *row = cn_alloc_aligned(p->dim, sizeof *row);
-    CN_CLEANUP(cn_freep) float *half = cn_alloc_aligned(p->dim, sizeof *half);
-    double factor = p->is_factor ? p->scale * p->scale : p->scale;
+    CN_CLEANUP(cn_freep) double *r = p->spread && p->is_factor ? read_rows(p) : NULL;
+    CN_CLEANUP(cn_freep)
+    double *panel = cn_alloc_aligned((size_t)PANEL_ROWS * p->dim, sizeof *panel);
 
     for (uint32_t i = 0; i < p->dim; i++) {
-        memset(row, 0, p->dim * sizeof *row);
-        if (square) {
-            for (uint32_t j = i; j < p->dim; j++)
-                row[j] = factor * square[(size_t)i * p->dim + j];
-        } else if (p->spread) {
-            cn_pack_floats(p->spread, cn_stats_packed(i, p->dim), p->dim - i, half + i);
-            for (uint32_t j = i; j < p->dim; j++)
-                row[j] = factor * (double)half[j];
-        }
+        uint32_t first = i - i % PANEL_ROWS, left = p->dim - first;
+        if (i == first)
+            scatter_rows(p, r, first, left < PANEL_ROWS ? left : PANEL_ROWS, panel);
+        double *row = panel + (size_t)(i - first) * left + (i - first); /* from column i on */
         for (uint32_t c = 0; c < p->n_labels; c++) {
-            const float *m = means + (size_t)c * p->dim;
-            double nm = (double)cn_pack_int(p->count, c) * (double)m[i];
-            for (uint32_t j = i; j < p->dim; j++)
+            const float *m = means + (size_t)c * p->dim + i;
+            double nm = (double)cn_pack_int(p->count, c) * (double)m[0];
+            for (uint32_t j = 0; j < p->dim - i; j++)
                 row[j] += nm * (double)m[j];
         }
-        int64_t *out = product + cn_stats_packed(i, p->dim) - i;
-        for (uint32_t j = i; j < p->dim; j++)
-            out[j] += sign * (int64_t)llrint(row[j] * (1 << CN_STATS_PRODUCT_BITS));
+        int64_t *out = product + cn_stats_packed(i, p->dim);
+        for (uint32_t j = 0; j < p->dim - i; j++)
+            out[j] += sign * llrint(row[j] * (1 << CN_STATS_PRODUCT_BITS));
     }
 }
 
@@ -258,7 +277,7 @@ void cn_stats_part_apply(const struct cn_stats_part *p, struct cn_stats *s, int 
         assert(at != UINT32_MAX);
         s->counts[at].n += sign > 0 ? n : -n;
         for (uint32_t j = 0; j < p->dim; j++)
-            s->sums[at][j] += sign * (int64_t)llrint(n * (double)m[j] * (1 << CN_STATS_SUM_BITS));
+            s->sums[at][j] += sign * llrint(n * (double)m[j] * (1 << CN_STATS_SUM_BITS));
     }
     s->n_images += sign * p->n_images;
     apply_products(p, means, s->product, sign);

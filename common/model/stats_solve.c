@@ -11,12 +11,14 @@
 /* Fixed point and the subtraction of means leave this much of a variance that is zero. */
 static const double LEAST_SPREAD = 0x1p-18;
 
+static const double SUM_UNIT = 1.0 / (1 << CN_STATS_SUM_BITS);
+static const double PRODUCT_UNIT = 1.0 / (1 << CN_STATS_PRODUCT_BITS);
+
 static void read_means(const struct cn_stats *s, double *mean)
 {
     for (uint32_t c = 0; c < s->n_labels; c++)
         for (uint32_t j = 0; j < s->dim; j++)
-            mean[(size_t)c * s->dim + j] =
-                ldexp((double)s->sums[c][j], -CN_STATS_SUM_BITS) / s->counts[c].n;
+            mean[(size_t)c * s->dim + j] = (double)s->sums[c][j] * SUM_UNIT / s->counts[c].n;
 }
 
 /* (dim, dim), upper triangle: the covariance around label means, pooled over labels. The centring
@@ -30,7 +32,7 @@ static double *covariance(const struct cn_stats *s, const double *mean)
 
     for (uint32_t i = 0; i < dim; i++)
         for (uint32_t j = i; j < dim; j++)
-            c[(size_t)i * dim + j] = -ldexp((double)s->product[k++], -CN_STATS_PRODUCT_BITS);
+            c[(size_t)i * dim + j] = -(double)s->product[k++] * PRODUCT_UNIT;
     for (uint32_t l = 0; l < s->n_labels; l++)
         for (uint32_t j = 0; j < dim; j++)
             rows[(size_t)l * dim + j] = sqrt(s->counts[l].n) * mean[(size_t)l * dim + j];
