@@ -171,9 +171,9 @@ static void count_rows(const struct round *r, struct cn_weights *now)
     static const char embedding[] = "gen.label.weight";
     uint32_t n_gan = 0;
     CN_CLEANUP(cn_freep)
-    uint32_t *gan =
-        round_has(r->in->merge, embedding) ? cn_sums_rows(r->in->merge->rows, embedding, &n_gan)
-                                           : NULL;
+    uint32_t *gan = round_has(r->in->merge, embedding)
+                        ? cn_sums_rows(r->in->merge->rows, embedding, &n_gan)
+                        : NULL;
 
     for (uint32_t c = 0; c < now->n_labels; c++) {
         now->seen[c] = 0;

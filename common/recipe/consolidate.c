@@ -56,6 +56,18 @@ void cn_consolidation_fini(struct cn_consolidation *c)
 
 /* ---- statistics and what follows from them ---- */
 
+/* The statistics follow each move to its end, as the rows did: one answer for both. */
+static void move_statistics(struct work *w)
+{
+    const struct cn_consolidate_in *in = w->in;
+    CN_CLEANUP(cn_freep) struct cn_label_move *final = cn_calloc(in->n_moves, sizeof *final);
+
+    for (uint32_t i = 0; i < in->n_moves; i++)
+        final[i] = (struct cn_label_move){
+            in->moves[i].from, cn_apply_resolve(in->moves, in->n_moves, in->moves[i].from)};
+    cn_stats_move(w->stats, final, in->n_moves);
+}
+
 static enum cn_err add_statistics(struct work *w, struct cn_error *err)
 {
     CN_CLEANUP(cn_buf_fini) struct cn_buf bytes = {0};
@@ -73,7 +85,7 @@ static enum cn_err add_statistics(struct work *w, struct cn_error *err)
                        cn_stats_dim(w->stats), w->now->phi_size);
     if ((e = cn_stats_merge(w->stats, w->in->merge->stats, err)))
         return e;
-    cn_stats_move(w->stats, w->in->moves, w->in->n_moves);
+    move_statistics(w);
     if ((e = cn_stats_encode(w->stats, &bytes, err)))
         return e;
     w->out.stats = cn_blob_take(&bytes);

@@ -145,7 +145,8 @@ static float step(struct fit *f, const struct cn_fit_conf *conf)
     float loss = cn_loss_softmax(f->z, f->n, f->rows, &target, f->d);
 
     for (size_t i = 0; i < cells; i++) {
-        f->velocity[i] = MOMENTUM * f->velocity[i] - RATE * f->d[i];
+        bool moves = !conf->still || !conf->still[i % f->rows];
+        f->velocity[i] = moves ? MOMENTUM * f->velocity[i] - RATE * f->d[i] : 0;
         f->alpha[i] += f->velocity[i];
     }
     memcpy(f->z, f->z0, cells * sizeof *f->z);
@@ -226,6 +227,7 @@ enum cn_err cn_fit_rows(const struct cn_head *head, const struct cn_metric *metr
     struct cn_fit_report r = {0};
 
     assert(n <= CN_FIT_MAX_SAMPLES && metric->dim == head->dim && head->n_rows > 1);
+    assert(!conf->promise || !conf->still);
     fit_init(&f, head, n);
     load(&f, head, metric, samples);
     while (r.n_steps < conf->max_steps &&

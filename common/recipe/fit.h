@@ -31,6 +31,7 @@ struct cn_fit_conf {
     bool until_firm;   /* stop as soon as every firm sample is right with the margin */
     bool promise;      /* and put right what is not after the steps */
     float margin;      /* between the right logit and the best other */
+    const bool *still; /* (n_rows) rows that must not change, or NULL; not with a promise */
     const float *soft; /* (n, n_rows) probabilities of a teacher at `temperature`, or NULL */
     float soft_weight, temperature;
 };

@@ -65,7 +65,8 @@ enum cn_err cn_teach_metric(const struct cn_weights *w, const float *const *phi,
     return cn_metric_new(ret, m->dim, m->rank, centre, m->factor, m->noise, err);
 }
 
-static enum cn_err fit(struct cn_weights *w, const struct batch *l, bool promise,
+/* still: rows that stay, NULL when a promise has to be kept. */
+static enum cn_err fit(struct cn_weights *w, const struct batch *l, const bool *still,
                        struct cn_fit_report *report, struct cn_error *err)
 {
     CN_CLEANUP(cn_metric_destroy) struct cn_metric *metric = NULL;
@@ -73,7 +74,8 @@ static enum cn_err fit(struct cn_weights *w, const struct batch *l, bool promise
     struct cn_head head = cn_weights_head(w);
     struct cn_fit_conf conf = {.max_steps = w->recipe.local_steps,
                                .until_firm = true,
-                               .promise = promise,
+                               .promise = !still,
+                               .still = still,
                                .margin = MARGIN};
 
     for (uint32_t i = 0; i < l->n; i++)
@@ -83,6 +85,18 @@ static enum cn_err fit(struct cn_weights *w, const struct batch *l, bool promise
         e = cn_fit_rows(&head, metric, l->samples, l->n, &conf, report, err);
     cn_net_touch(w->net);
     return e;
+}
+
+/* An update carries the rows of its own labels only, so it must get along without moving others. */
+static bool *rows_not_in(const struct cn_weights *w, const struct cn_lesson *lesson)
+{
+    bool *still = cn_alloc(w->n_labels * sizeof *still);
+
+    for (uint32_t i = 0; i < w->n_labels; i++)
+        still[i] = true;
+    for (uint32_t i = 0; i < lesson->n_fresh; i++)
+        still[cn_weights_row(w, lesson->fresh[i].label)] = false;
+    return still;
 }
 
 /* Without those that a later one of the same image overrules. */
@@ -107,6 +121,7 @@ enum cn_err cn_teach_features(struct cn_weights *w, const struct cn_lesson *less
     CN_CLEANUP(cn_freep) struct cn_example *now = cn_calloc(n, sizeof *now);
     CN_CLEANUP(cn_balance_fini) struct cn_balance synth = {0};
     CN_CLEANUP(batch_fini) struct batch l = {0};
+    CN_CLEANUP(cn_freep) bool *still = lesson->promise ? NULL : rows_not_in(w, lesson);
     uint32_t n_known = newest(w, lesson->others, n_others, lesson->fresh, n, known);
     uint32_t n_now = newest(w, lesson->fresh, n, NULL, 0, now);
     struct cn_rng rng;
@@ -126,7 +141,7 @@ enum cn_err cn_teach_features(struct cn_weights *w, const struct cn_lesson *less
         add_others(&l, w, known, n_known, &rng);
         for (uint32_t j = 0; j < k; j++)
             add(&l, w, &now[i + j], weight, true);
-        enum cn_err e = fit(w, &l, lesson->promise, &r, err);
+        enum cn_err e = fit(w, &l, still, &r, err);
         if (e)
             return e;
         report->n_steps += r.n_steps;
