@@ -25,8 +25,8 @@ static uint32_t portion(uint32_t n, uint32_t room, uint32_t min_count)
 {
     if (n <= room)
         return n;
-    if (n - room < min_count) /* else too few would be left behind */
-        room = n > min_count && n - min_count < room ? n - min_count : 0;
+    if (n - room < min_count && n >= 2 * min_count)
+        room = n - min_count; /* else too few would be left behind */
     return room >= min_count ? room : 0;
 }
 

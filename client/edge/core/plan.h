@@ -41,8 +41,9 @@ struct edge_plan {
 };
 
 /* Chooses for the next update, from examples, oldest first. Whole labels as far as they fit, the
-   one that waits longest first; of a label that fits in part, the oldest. No label is sent, or left
-   behind, with fewer than min_count examples. Linear in n for each label that is there. */
+   one that waits longest first; of a label that fits in part, the oldest. No label is sent, or
+   where it can be helped left behind, with fewer than min_count examples. Linear in n for each
+   label that is there. */
 void edge_plan_choose(const struct edge_plan_conf *conf, struct edge_plan_example *examples,
                       uint32_t n, struct edge_plan *ret);
 
