@@ -66,9 +66,14 @@ static void put_on_trial(struct srv_server *s, struct job *j)
     *s->trial = j->found;
     j->found = (struct srv_trial){0};
     s->trial->scoring_since_ms = cn_clock_mono_ms();
-    for (uint32_t i = 1; i < s->trial->n_models; i++)
+    for (uint32_t i = 1; i < s->trial->n_models; i++) {
+        char hex[CN_DIGEST_HEX_BYTES];
+        cn_log(CN_LOG_DEBUG, "candidate.held", "name=%s digest=%s",
+               s->trial->result.candidate[i - 1].name,
+               cn_digest_hex(hex, &s->trial->models[i].ref.digest));
         srv_blobs_hold(&s->blobs, &s->trial->models[i].ref.digest,
                        s->trial->result.candidate[i - 1].model);
+    }
 }
 
 static void tell(struct job *j)

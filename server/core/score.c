@@ -51,21 +51,25 @@ void srv_score_start(struct srv_core *c, struct srv_actions *out)
     a->msg = request(c);
 }
 
+/* Two of the models may be the same bytes (a candidate that changed nothing): one answer is then
+   the answer for both. */
 void srv_score_answer(struct srv_core *c, const struct srv_event *ev, struct srv_actions *out)
 {
     const struct cn_msg *m = ev->in.msg;
     struct srv_device *d = srv_device(c, ev->device);
-    uint32_t i = 0;
+    bool is_new = false;
 
     if (c->round.state != SRV_ROUND_SCORING || m->scored.round != c->round.number ||
         !is_awaited(c, d))
         return;
-    while (i < c->round.n_models && !cn_digest_equal(&c->round.models[i].digest, &m->scored.model))
-        i++;
-    if (i == c->round.n_models || !(d->unscored & (1u << i)))
-        return; /* no such candidate, or counted already */
-    d->unscored &= ~(1u << i);
-    if (m->scored.n_tallies) {
+    for (uint32_t i = 0; i < c->round.n_models; i++) {
+        if (!cn_digest_equal(&c->round.models[i].digest, &m->scored.model) ||
+            !(d->unscored & (1u << i)))
+            continue; /* another model, or counted already */
+        is_new = true;
+        d->unscored &= ~(1u << i);
+        if (m->scored.n_tallies == 0)
+            continue;
         struct srv_action *a = srv_act(out, SRV_ACT_SCORED);
         a->device = ev->device;
         a->tallies.round = c->round.number;
@@ -73,6 +77,8 @@ void srv_score_answer(struct srv_core *c, const struct srv_event *ev, struct srv
         a->tallies.n = m->scored.n_tallies;
         a->tallies.at = m->scored.tallies;
     }
+    if (!is_new)
+        return;
     c->round.n_unanswered -= d->unscored == 0;
     srv_score_advance(c, out);
 }
