@@ -2,6 +2,7 @@
 #include "tests/unit/model/model_help.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "common/model/stats.h"
 
@@ -243,8 +244,7 @@ static void what_was_added_can_be_taken_out_to_the_last_bit(void **state)
     (void)state;
     struct data a = draw(40, 1), b = draw(15, 2), never = draw(15, 3);
     CN_CLEANUP(cn_stats_destroy)
-    struct cn_stats *s = cn_stats_new(D),
-                    *before = cn_stats_new(D), *empty = cn_stats_new(D);
+    struct cn_stats *s = cn_stats_new(D), *before = cn_stats_new(D), *empty = cn_stats_new(D);
     CN_CLEANUP(update_fini) struct update ua = measure(a.phi, a.labels, a.n, 1);
     CN_CLEANUP(update_fini) struct update ub = measure(b.phi, b.labels, b.n, 1);
     CN_CLEANUP(update_fini) struct update un = measure(never.phi, never.labels, never.n, 1);
@@ -268,8 +268,8 @@ static void sums_of_sums_are_the_sums_and_survive_their_encoding(void **state)
     (void)state;
     struct data a = draw(40, 1), b = draw(15, 2);
     CN_CLEANUP(cn_stats_destroy)
-    struct cn_stats *all = cn_stats_new(D),
-                    *left = cn_stats_new(D), *right = cn_stats_new(D), *back = NULL;
+    struct cn_stats *all = cn_stats_new(D), *left = cn_stats_new(D), *right = cn_stats_new(D),
+                    *back = NULL;
 
     add(all, &a);
     add(all, &b);
@@ -282,6 +282,71 @@ static void sums_of_sums_are_the_sums_and_survive_their_encoding(void **state)
     assert_same(back, all);
     CN_CLEANUP(cn_stats_destroy) struct cn_stats *narrow = cn_stats_new(D - 1);
     FAILS(CN_E_SHAPE, cn_stats_merge(left, narrow, &help_err));
+}
+
+/* ---- the same integers on every machine ---- */
+
+enum { WIDE = 64 };
+
+static struct cn_buf read_file(const char *path)
+{
+    struct cn_buf b = {0};
+    FILE *f = fopen(path, "rb");
+    uint8_t chunk[4096];
+
+    assert_non_null(f);
+    for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
+        cn_buf_append(&b, chunk, n);
+    fclose(f);
+    return b;
+}
+
+/* The product of features i <= j by exact integers: R in units of 2^-20, its square in 2^-40. */
+static int64_t exact_product(const struct cn_pack *p, const float *r, uint32_t i, uint32_t j)
+{
+    const struct cn_pack_tensor *count = cn_pack_find(p, "stats.count");
+    int64_t square = 0;
+    float scale, m[2];
+
+    cn_pack_floats(cn_pack_find(p, "stats.scale"), 0, 1, &scale);
+    for (uint32_t k = 0; k < WIDE; k++)
+        square +=
+            llrint((double)r[k * WIDE + i] * 0x1p20) * llrint((double)r[k * WIDE + j] * 0x1p20);
+    double sum = (double)scale * (double)scale * ((double)square * 0x1p-40);
+    for (uint32_t c = 0; c < count->n; c++) {
+        cn_pack_floats(cn_pack_find(p, "stats.mean"), c * WIDE + i, 1, m);
+        cn_pack_floats(cn_pack_find(p, "stats.mean"), c * WIDE + j, 1, m + 1);
+        sum += (double)cn_pack_int(count, c) * (double)m[0] * (double)m[1];
+    }
+    return llrint(sum * 0x1p22);
+}
+
+static void the_integers_of_an_update_are_the_same_on_every_machine(void **state)
+{
+    (void)state;
+    CN_CLEANUP(cn_buf_fini) struct cn_buf update = read_file("tests/data/model/update_v1.bin");
+    CN_CLEANUP(cn_buf_fini) struct cn_buf golden = read_file("tests/data/model/stats_v1.bin");
+    CN_CLEANUP(cn_pack_close) struct cn_pack *p = NULL, *sums = NULL;
+    CN_CLEANUP(cn_stats_destroy) struct cn_stats *s = cn_stats_new(WIDE);
+    static float r[WIDE * WIDE];
+    size_t at = 0;
+
+    OK(cn_pack_open(&p, help_bytes(&update), &help_err));
+    OK(cn_stats_check(s, p, &help_err));
+    cn_stats_add(s, p);
+    CN_CLEANUP(cn_buf_fini) struct cn_buf now = encoded(s);
+    assert_int_equal(now.n, golden.n);
+    assert_memory_equal(now.at, golden.at, now.n);
+
+    OK(cn_pack_open(&sums, help_bytes(&now), &help_err));
+    const struct cn_pack_tensor *factor = cn_pack_find(p, "stats.factor"),
+                                *product = cn_pack_find(sums, "stats.product");
+    for (uint32_t k = 0; at < factor->n; at += WIDE - k, k++)
+        cn_pack_floats(factor, at, WIDE - k, r + k * WIDE + k);
+    at = 0;
+    for (uint32_t i = 0; i < WIDE; i++)
+        for (uint32_t j = i; j < WIDE; j++)
+            assert_true(cn_pack_int(product, at++) == exact_product(p, r, i, j));
 }
 
 /* ---- following the registry ---- */
@@ -508,6 +573,7 @@ int main(void)
         cmocka_unit_test(single_images_give_means_without_a_spread),
         cmocka_unit_test(what_was_added_can_be_taken_out_to_the_last_bit),
         cmocka_unit_test(sums_of_sums_are_the_sums_and_survive_their_encoding),
+        cmocka_unit_test(the_integers_of_an_update_are_the_same_on_every_machine),
         cmocka_unit_test(merged_labels_become_one_as_if_they_always_had_been),
         cmocka_unit_test(dropping_a_label_leaves_the_rows_of_the_others),
         cmocka_unit_test(statistics_that_no_images_give_are_refused_by_name),
