@@ -61,7 +61,7 @@ sim)
 kill)
     deploy/install-deps.sh build test demo
     build release
-    python3 tests/integration/fleet/kill_story.py --build build/release --kills 50
+    python3 -B tests/integration/kill_story.py --build build/release --kills 50
     ;;
 *)
     sed -n '2,10p' "$0" | cut -c3-

@@ -313,7 +313,7 @@ void fleet_explain(const struct fleet *f)
             continue;
         struct edge_why why = edge_core_why_first(&d->core);
         fprintf(stderr, "fleet: device %u has %u of %u: %s\n", i + 1, d->n_committed, f->updates,
-                edge_why_text(&why));
+                edge_why_text(why.reason));
         said++;
     }
 }
