@@ -145,6 +145,7 @@ struct cn_msg device_hello(struct device *d)
     msg.hello.major = CN_PROTO_MAJOR;
     msg.hello.minor = CN_PROTO_MINOR;
     msg.hello.fleet = d->token.fleet;
+    msg.hello.n_held_out = d->n_held_out;
     cn_random(&msg.hello.nonce, sizeof msg.hello.nonce);
     device_send(d, msg);
     msg = device_expect_one(d, CN_MSG_WELCOME, CN_MSG_REFUSED, CN_MSG_REFUSED);
@@ -258,6 +259,22 @@ struct cn_msg device_upload(struct device *d, uint64_t seq, uint32_t base, struc
         return msg;
     send_chunks(d, &offer.offer.digest, blob, msg.send.offset);
     return device_expect_one(d, CN_MSG_RECEIVED, CN_MSG_REJECT, CN_MSG_COMMITTED);
+}
+
+void device_score(struct device *d, const struct cn_msg *score, const struct cn_label_tally *before,
+                  const struct cn_label_tally *after, uint32_t n)
+{
+    struct cn_msg asked = *score;
+
+    assert_true(asked.score.n_models >= 2);
+    for (uint32_t i = 0; i < asked.score.n_models; i++) {
+        struct cn_msg msg = {.kind = CN_MSG_SCORED};
+        msg.scored.round = asked.score.round;
+        msg.scored.model = asked.score.models[i].digest;
+        msg.scored.n_tallies = n;
+        msg.scored.tallies = i ? after : before;
+        device_send(d, msg);
+    }
 }
 
 void device_learn(struct cn_blob *model, uint32_t a, uint32_t b, uint32_t n, uint64_t seed,

@@ -17,6 +17,7 @@ struct device {
     uint64_t session;
     struct cn_heads heads; /* the newest that the coordinator told */
     uint64_t last_seq;     /* as WELCOME said */
+    uint32_t n_held_out;   /* what HELLO says */
     struct cn_buf scratch, bulk;
 };
 
@@ -47,6 +48,11 @@ void device_fetch_release(struct device *d, struct cn_manifest *ret, struct cn_b
    `lie` offers another digest than the bytes have. */
 struct cn_msg device_upload(struct device *d, uint64_t seq, uint32_t base, struct cn_bytes bytes,
                             bool lie);
+/* Answers a SCORE message: `before` for the first model, `after` for the candidates; n tallies
+ * each.
+ */
+void device_score(struct device *d, const struct cn_msg *score, const struct cn_label_tally *before,
+                  const struct cn_label_tally *after, uint32_t n);
 /* An update that teaches n images of each of two labels, against that model. */
 void device_learn(struct cn_blob *model, uint32_t a, uint32_t b, uint32_t n, uint64_t seed,
                   struct cn_buf *ret);

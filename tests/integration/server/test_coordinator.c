@@ -337,6 +337,65 @@ static void what_a_device_teaches_is_in_exactly_one_release(void **state)
     device_fini(&d);
 }
 
+/* Teaches as update seq, answers for the candidates, and returns what became of it. */
+static struct cn_msg teach_and_score(struct device *d, uint64_t seq, uint32_t a, uint32_t b,
+                                     const struct cn_label_tally before[2],
+                                     const struct cn_label_tally after[2])
+{
+    struct cn_blob *CN_CLEANUP(cn_blob_unref) model = NULL;
+    struct cn_buf CN_CLEANUP(cn_buf_fini) update = {0};
+    struct cn_manifest m;
+
+    device_fetch_release(d, &m, &model);
+    device_learn(model, a, b, 8, seq, &update);
+    struct cn_msg msg =
+        device_upload(d, seq, m.number, (struct cn_bytes){update.at, update.n}, false);
+    cn_release_fini(&m);
+    assert_int_equal(msg.kind, CN_MSG_RECEIVED);
+    msg = device_expect(d, CN_MSG_SCORE);
+    device_score(d, &msg, before, after, 2);
+    msg = device_expect_one(d, CN_MSG_COMMITTED, CN_MSG_REJECT, CN_MSG_REJECT);
+    return msg;
+}
+
+static void held_out_answers_of_devices_let_a_release_pass_or_not(void **state)
+{
+    struct coordinator *c = *state;
+    struct device d = {.n_held_out = 0};
+
+    enrol(c, &d, "judge");
+    uint32_t cat = device_propose(&d, "cat"), dog = device_propose(&d, "dog");
+    const struct cn_label_tally none[] = {{.label = cat, .wrong = 60}, {.label = dog, .wrong = 60}},
+                                good[] = {{.label = cat, .right = 55, .wrong = 5},
+                                          {.label = dog, .right = 54, .wrong = 6}},
+                                bad[] = {{.label = cat, .right = 55, .wrong = 5},
+                                         {.label = dog, .right = 20, .wrong = 40}};
+    d.n_held_out = 120;
+    assert_int_equal(device_hello(&d).kind, CN_MSG_WELCOME);
+    struct cn_msg msg = teach_and_score(&d, 1, cat, dog, none, good);
+    assert_int_equal(msg.kind, CN_MSG_COMMITTED);
+    while (d.heads.release != 2)
+        device_expect(&d, CN_MSG_ANNOUNCE);
+    struct cn_json *CN_CLEANUP(cn_json_destroy) r =
+        coordinator_do(c, "release.show", "{\"number\":2}");
+    assert_string_equal(cn_json_string(r, "judged_by", ""), "held-out");
+    const struct cn_json *candidate = cn_json_at(cn_json_get(r, "candidates"), 0);
+    assert_int_equal(cn_json_int(candidate, "evidence", 0), 120);
+    assert_true(cn_json_bool(candidate, "taken", false));
+
+    msg = teach_and_score(&d, 2, cat, dog, good, bad);
+    assert_int_equal(msg.kind, CN_MSG_REJECT);
+    assert_int_equal(msg.reject.reason, CN_REJECT_GATE);
+    assert_int_equal(msg.reject.seq, 2);
+    assert_int_equal(number(c, "status", NULL, "release"), 2);
+    struct cn_json *CN_CLEANUP(cn_json_destroy) refused =
+        coordinator_do(c, "release.refused", NULL);
+    const struct cn_json *round = cn_json_at(cn_json_get(refused, "rounds"), 0);
+    assert_int_equal(cn_json_int(round, "updates", 0), 1);
+    assert_non_null(strstr(cn_json_string(round, "why", ""), "refused"));
+    device_fini(&d);
+}
+
 static void a_bad_update_is_rejected_by_name_and_changes_nothing(void **state)
 {
     struct coordinator *c = *state;
@@ -418,6 +477,7 @@ int main(void)
         CASE(an_expired_token_admits_nobody),
         CASE(a_revoked_device_is_out_at_once_and_for_good),
         CASE(what_a_device_teaches_is_in_exactly_one_release),
+        CASE(held_out_answers_of_devices_let_a_release_pass_or_not),
         CASE(a_bad_update_is_rejected_by_name_and_changes_nothing),
         CASE(a_rollback_is_a_newer_release_with_the_older_model),
     };
