@@ -58,7 +58,7 @@ enum cn_err cn_stats_encode(const struct cn_stats *s, struct cn_buf *out,
 enum cn_err cn_stats_decode(struct cn_stats **ret, struct cn_bytes in,
                             struct cn_error *err) CN_NODISCARD;
 
-/* ---- what they are for (solve.c's callers: seconds, a job) ---- */
+/* ---- what they are for: a job, as both take a good part of a second ---- */
 
 /* Rows of a linear head, logits = weight phi + bias. */
 struct cn_stats_head {
