@@ -85,9 +85,9 @@ static void a_name_is_its_own_display_form(void **state)
 static void what_disguises_a_name_is_refused(void **state)
 {
     static const char *const names[] = {
-        "bell\a",         "a\x7f",          "esc\x1b[2J", "soft\u00adhyphen", "bom\ufeff",
-        "over\u202eride", "iso\u2066late",  "mark\u200e", "arabic\u061c",     "private\ue000",
-        "\ufdd0",         "last\U0010ffff", "nel\xc2\x85",  "tag\U000e0041",
+        "bell\a",         "a\x7f",          "esc\x1b[2J",  "soft\u00adhyphen", "bom\ufeff",
+        "over\u202eride", "iso\u2066late",  "mark\u200e",  "arabic\u061c",     "private\ue000",
+        "\ufdd0",         "last\U0010ffff", "nel\xc2\x85", "tag\U000e0041",
     };
 
     (void)state;

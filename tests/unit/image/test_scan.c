@@ -158,6 +158,20 @@ static void a_jpeg_of_endless_scans_is_refused(void **state)
     cn_buf_fini(&b);
 }
 
+/* The decoder would write past the end of its own. */
+static void a_jpeg_with_an_overfull_code_table_is_refused(void **state)
+{
+    CN_CLEANUP(cn_buf_fini) struct cn_buf b = picture_read("flag.jpg");
+    uint8_t *dht = memmem(b.at, b.n, "\xff\xc4", 2);
+    struct cn_error err;
+
+    (void)state;
+    assert_non_null(dht);
+    memset(dht + 5, 0xff, 16); /* the counts of codes of each length */
+    assert_int_equal(scan(b.at, b.n, &err), CN_E_PARSE);
+    assert_string_equal(err.text, "the JPEG file is damaged: a code table that cannot be");
+}
+
 static void the_exif_block_of_a_jpeg_is_found(void **state)
 {
     CN_CLEANUP(cn_buf_fini) struct cn_buf b = picture_with_orientation("flag.jpg", 6, false);
@@ -181,6 +195,7 @@ int main(void)
         cmocka_unit_test(no_width_or_height_is_refused),
         cmocka_unit_test(too_many_bytes_are_refused_unread),
         cmocka_unit_test(a_jpeg_of_endless_scans_is_refused),
+        cmocka_unit_test(a_jpeg_with_an_overfull_code_table_is_refused),
         cmocka_unit_test(the_exif_block_of_a_jpeg_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

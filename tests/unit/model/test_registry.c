@@ -628,6 +628,23 @@ static void an_event_that_breaks_a_rule_is_named(void **state)
     assert_int_equal(cn_registry_decode(&twin, bytes_of(&b), &err), CN_E_PARSE);
 }
 
+/* One event has one form: what a kind does not use is empty. */
+static void bytes_that_an_event_does_not_use_must_be_empty(void **state)
+{
+    struct cn_registry *r = *state;
+    CN_CLEANUP(cn_registry_destroy) struct cn_registry *twin = NULL;
+
+    add(r, "cat");
+    CN_CLEANUP(cn_buf_fini) struct cn_buf b = encode(r, 0);
+    b.at[13 + 5] = 1; /* the second id of ADDED */
+    assert_int_equal(cn_registry_decode(&twin, bytes_of(&b), NULL), CN_E_PARSE);
+    b.at[13 + 5] = 0;
+    b.at[13 + 18] = '\n'; /* the actor's first letter */
+    assert_int_equal(cn_registry_decode(&twin, bytes_of(&b), NULL), CN_E_PARSE);
+    b.at[13 + 18] = 'a';
+    assert_int_equal(cn_registry_decode(&twin, bytes_of(&b), NULL), CN_OK);
+}
+
 static void the_registry_is_full_at_its_limit(void **state)
 {
     struct cn_registry *r = *state;
@@ -684,6 +701,7 @@ int main(void)
         CASE(a_log_with_any_byte_changed_is_refused_or_still_canonical),
         CASE(trailing_bytes_and_newer_formats_are_refused),
         CASE(an_event_that_breaks_a_rule_is_named),
+        CASE(bytes_that_an_event_does_not_use_must_be_empty),
         CASE(the_registry_is_full_at_its_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
