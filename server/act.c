@@ -108,7 +108,9 @@ static void propose(struct srv_server *s, const struct srv_action *a)
         cn_log(CN_LOG_INFO, "label.proposed", "device=%u name=%s id=%u state=%s", a->device,
                cn_log_quote(name, sizeof name, p.name), answer.label.id,
                cn_label_state_name(answer.label.state));
-        srv_server_save_labels(s, &(struct srv_audit){m->name, "label.propose", p.name, p.now_ms});
+        const struct srv_audit audit = {m->name, "label.propose", p.name, p.now_ms};
+        if (srv_server_save_labels(s, &audit, &err) != CN_OK)
+            return;
     }
     if (answer.label.state != CN_LABEL_ACCEPTED)
         answer.label.id = CN_LABEL_NONE;
@@ -146,6 +148,6 @@ static void act(struct srv_server *s, struct srv_action *a)
 
 void srv_act_all(struct srv_server *s)
 {
-    for (uint32_t i = 0; i < s->gateway.actions.n; i++)
+    for (uint32_t i = 0; i < s->gateway.actions.n && !s->ending; i++)
         act(s, &s->gateway.actions.at[i]);
 }

@@ -178,9 +178,12 @@ static struct cn_registry_by by(const struct srv_admin_call *c)
 }
 
 /* Stores what changed and answers with the label's id. */
-static enum cn_err changed(struct srv_admin_call *c, uint32_t id)
+static enum cn_err changed(struct srv_admin_call *c, uint32_t id, struct cn_error *err)
 {
-    srv_server_save_labels(c->s, &c->audit);
+    enum cn_err e = srv_server_save_labels(c->s, &c->audit, err);
+
+    if (e != CN_OK)
+        return e;
     cn_json_set_int(c->result, "id", id);
     cn_json_set_int(c->result, "registry_version", c->s->labels.stored_version);
     return CN_OK;
@@ -195,7 +198,7 @@ static enum cn_err add(struct srv_admin_call *c, struct cn_error *err)
     if ((e = cn_json_need_string(c->args, "name", &name, err)) != CN_OK ||
         (e = cn_registry_add(c->s->labels.registry, by(c), name, &id, err)) != CN_OK)
         return e;
-    return changed(c, id);
+    return changed(c, id, err);
 }
 
 /* approve, reject, retire and restore differ in what they do to the one label that they name. */
@@ -218,7 +221,7 @@ static enum cn_err change_state(struct srv_admin_call *c, enum cn_label_event_ki
         e = cn_registry_retire(r, by(c), id, reason, err);
     else
         e = cn_registry_restore(r, by(c), id, err);
-    return e == CN_OK ? changed(c, id) : e;
+    return e == CN_OK ? changed(c, id, err) : e;
 }
 
 static enum cn_err approve(struct srv_admin_call *c, struct cn_error *err)
@@ -252,7 +255,7 @@ static enum cn_err label_rename(struct srv_admin_call *c, struct cn_error *err)
         return e;
     uint32_t id = l->id;
     e = cn_registry_rename(c->s->labels.registry, by(c), id, to, err);
-    return e == CN_OK ? changed(c, id) : e;
+    return e == CN_OK ? changed(c, id, err) : e;
 }
 
 static enum cn_err alias(struct srv_admin_call *c, struct cn_error *err)
@@ -269,7 +272,7 @@ static enum cn_err alias(struct srv_admin_call *c, struct cn_error *err)
         e = cn_registry_unalias(c->s->labels.registry, by(c), id, name, err);
     else
         e = cn_registry_alias(c->s->labels.registry, by(c), id, name, err);
-    return e == CN_OK ? changed(c, id) : e;
+    return e == CN_OK ? changed(c, id, err) : e;
 }
 
 static enum cn_err merge(struct srv_admin_call *c, struct cn_error *err)
@@ -282,7 +285,7 @@ static enum cn_err merge(struct srv_admin_call *c, struct cn_error *err)
         return e;
     uint32_t id = into->id;
     e = cn_registry_merge(c->s->labels.registry, by(c), from->id, id, err);
-    return e == CN_OK ? changed(c, id) : e;
+    return e == CN_OK ? changed(c, id, err) : e;
 }
 
 /* ---- import ---- */
@@ -334,7 +337,9 @@ static enum cn_err import(struct srv_admin_call *c, struct cn_error *err)
         else
             cn_fail_prefix(err, "entry %zu", i + 1);
     }
-    srv_server_save_labels(c->s, &c->audit);
+    struct cn_error saving;
+    if (srv_server_save_labels(c->s, &c->audit, e == CN_OK ? err : &saving) != CN_OK && e == CN_OK)
+        e = err->code;
     cn_json_set_int(c->result, "added", added);
     cn_json_set_int(c->result, "existing", existing);
     cn_json_set_int(c->result, "registry_version", c->s->labels.stored_version);

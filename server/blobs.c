@@ -24,11 +24,24 @@ void srv_blobs_init(struct srv_blobs *b, const char *dir)
     snprintf(b->dir, sizeof b->dir, "%s", dir);
 }
 
+static void forget(struct srv_blobs *b)
+{
+    for (size_t i = 0; i < CN_COUNT(b->cached); i++) {
+        cn_blob_unref(&b->cached[i].blob);
+        b->cached[i].used = 0;
+    }
+}
+
 void srv_blobs_fini(struct srv_blobs *b)
 {
     srv_blobs_drop_held(b);
-    for (size_t i = 0; i < CN_COUNT(b->cached); i++)
-        cn_blob_unref(&b->cached[i].blob);
+    forget(b);
+}
+
+void srv_blobs_renew(struct srv_blobs *b, const struct cn_digest *digest, struct cn_blob *model)
+{
+    forget(b);
+    b->cached[0] = (struct srv_blobs_entry){*digest, cn_blob_ref(model), ++b->clock};
 }
 
 enum cn_err srv_blobs_write(const char *dir, struct cn_bytes bytes, struct cn_digest *ret,

@@ -33,6 +33,9 @@ enum cn_err srv_blobs_get(struct srv_blobs *b, const struct cn_digest *digest, s
 /* Reads the file again and compares, whatever is cached. The same errors. */
 enum cn_err srv_blobs_check(const struct srv_blobs *b, const struct cn_digest *digest,
                             struct cn_error *err) CN_NODISCARD;
+/* A new release: forgets what devices fetched before, and serves the model from the copy that is in
+   memory anyway. */
+void srv_blobs_renew(struct srv_blobs *b, const struct cn_digest *digest, struct cn_blob *model);
 /* Serves a blob from memory although it is on no disk (a candidate), until srv_blobs_drop_held. */
 void srv_blobs_hold(struct srv_blobs *b, const struct cn_digest *digest, struct cn_blob *blob);
 void srv_blobs_drop_held(struct srv_blobs *b);

@@ -62,6 +62,7 @@ static void run(struct cn_job *job)
 /* Makes the candidates the server's, to be served and judged. */
 static void put_on_trial(struct srv_server *s, struct job *j)
 {
+    srv_blobs_drop_held(&s->blobs);
     srv_trial_clear(s->trial);
     *s->trial = j->found;
     j->found = (struct srv_trial){0};

@@ -127,6 +127,7 @@ static void commit(struct job *j)
         m->n_updates++;
     }
     srv_server_install(s, &j->release, &j->model, &j->stats);
+    srv_blobs_drop_held(&s->blobs); /* who still scores is told GONE */
     cn_log(CN_LOG_INFO, "release.committed",
            "number=%u updates=%u labels=%u candidate=%s model_bytes=%llu", j->release.number,
            j->n_updates, j->release.n_labels, j->release.candidate,

@@ -80,11 +80,13 @@ void srv_gateway_feed(struct srv_server *s, const struct srv_event *ev)
     struct srv_gateway *g = &s->gateway;
 
     assert(!g->feeding || ev->kind != SRV_EV_MSG);
+    if (s->ending)
+        return;
     push(g, ev);
     if (g->feeding)
         return;
     g->feeding = true;
-    for (uint32_t i = 0; i < g->n_queued; i++) {
+    for (uint32_t i = 0; i < g->n_queued && !s->ending; i++) {
         struct srv_queued q = g->queue[i]; /* the queue may move while it grows */
         step(s, &q);
     }

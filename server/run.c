@@ -238,6 +238,7 @@ static void destroy(struct srv_server **p)
 
     if (!s)
         return;
+    s->ending = true;
     cn_worker_destroy(&s->worker); /* the job that runs is done, the rest is offered again */
     srv_sums_destroy(&s->sums);
     srv_trial_destroy(&s->trial);

@@ -23,6 +23,7 @@ void srv_server_fail(struct srv_server *s, const char *what, const struct cn_err
     cn_log(CN_LOG_ERROR, "coordinator.failed", "at=%s error=%s", what,
            cn_log_quote(text, sizeof text, err->text));
     s->exit_code = 1;
+    s->ending = true;
     cn_loop_stop(s->loop);
 }
 
@@ -34,20 +35,23 @@ void srv_server_install(struct srv_server *s, const struct srv_release *r, struc
     cn_blob_unref(&s->stats);
     s->model = cn_steal(*model);
     s->stats = cn_steal(*stats);
+    srv_blobs_renew(&s->blobs, &r->model.digest, s->model);
 }
 
-void srv_server_save_labels(struct srv_server *s, const struct srv_audit *audit)
+enum cn_err srv_server_save_labels(struct srv_server *s, const struct srv_audit *audit,
+                                   struct cn_error *err)
 {
     struct srv_event ev = {.kind = SRV_EV_REGISTRY};
-    struct cn_error err;
     bool changed;
+    enum cn_err e = srv_labels_save(&s->labels, audit, &changed, err);
 
-    if (srv_labels_save(&s->labels, audit, &changed, &err) != CN_OK) {
-        srv_server_fail(s, "store.labels", &err);
-        return;
+    if (e != CN_OK) {
+        srv_server_fail(s, "store.labels", err);
+        return e;
     }
-    if (!changed)
-        return;
-    ev.heads = srv_server_heads(s);
-    srv_gateway_feed(s, &ev);
+    if (changed) {
+        ev.heads = srv_server_heads(s);
+        srv_gateway_feed(s, &ev);
+    }
+    return CN_OK;
 }

@@ -61,18 +61,21 @@ struct srv_server {
     struct srv_bucket joins;
 
     uint64_t started_ms; /* monotonic */
+    bool ending;         /* nothing new begins */
     int exit_code;
 };
 
 /* What devices are told is newest. */
 struct cn_heads srv_server_heads(const struct srv_server *s);
 /* The store cannot be written, or what is in it cannot be: says so and ends the loop, exit code 1.
-   Start-up restores the last committed row. */
+   Nothing is sent any more: memory may be ahead of the store. Start-up restores the last committed
+   row. */
 void srv_server_fail(struct srv_server *s, const char *what, const struct cn_error *err);
 /* r is durable: from now on it is the current release. Takes the two blobs. */
 void srv_server_install(struct srv_server *s, const struct srv_release *r, struct cn_blob **model,
                         struct cn_blob **stats);
 /* After a change of the registry: stores it and tells the core; on failure the process ends. */
-void srv_server_save_labels(struct srv_server *s, const struct srv_audit *audit);
+enum cn_err srv_server_save_labels(struct srv_server *s, const struct srv_audit *audit,
+                                   struct cn_error *err) CN_NODISCARD;
 
 #endif

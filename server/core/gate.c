@@ -202,12 +202,26 @@ static bool enough_held_out(const struct srv_gate_conf *conf, const struct srv_g
     return true;
 }
 
-static void say_left(struct srv_gate_judgement *j, double best, const char *best_name)
+/* Whether held-out answers put the challenger above the one taken so far by more than noise. */
+static bool is_better(const struct view *v, const struct srv_gate_model *challenger,
+                      const struct srv_gate_model *taken)
+{
+    struct view exact = *v;
+    struct comparison c = compare(v, challenger, taken);
+
+    exact.tolerance = 0;
+    return v->held_out && c.n_labels && p_value(&exact, c.before - c.candidate, c.var) < v->alpha;
+}
+
+static void say_left(const struct view *v, struct srv_gate_judgement *j, double best,
+                     const char *best_name)
 {
     size_t used = strlen(j->why);
 
     snprintf(j->why + used, sizeof j->why - used,
-             j->score < best ? "; left, %s has %.1f %%" : "; left, %s is as good (%.1f %%)",
+             j->score <= best ? "; left, %s has %.1f %%"
+             : v->held_out    ? "; left, not better than %s (%.1f %%) by more than noise"
+                              : "; left, synthesized data prefer nobody over %s (%.1f %%)",
              best_name, 100 * best);
 }
 
@@ -228,7 +242,7 @@ void srv_gate_decide(const struct srv_gate_conf *conf, const struct srv_gate_mod
         v.tolerance = conf->tolerance + (v.held_out ? 0 : conf->synth_tolerance) +
                       (brings_new_labels(before, &candidates[i]) ? conf->growth_tolerance : 0);
         judge(&v, before, &candidates[i], j);
-        if (j->passed && (ret->taken < 0 || j->score > ret->candidate[ret->taken].score))
+        if (j->passed && (ret->taken < 0 || is_better(&v, &candidates[i], &candidates[ret->taken])))
             ret->taken = (int)i;
     }
     if (ret->taken < 0)
@@ -236,6 +250,6 @@ void srv_gate_decide(const struct srv_gate_conf *conf, const struct srv_gate_mod
     ret->candidate[ret->taken].taken = true;
     for (uint32_t i = 0; i < n; i++)
         if (ret->candidate[i].passed && (int)i != ret->taken)
-            say_left(&ret->candidate[i], ret->candidate[ret->taken].score,
+            say_left(&v, &ret->candidate[i], ret->candidate[ret->taken].score,
                      candidates[ret->taken].name);
 }

@@ -49,7 +49,10 @@ struct srv_gate_verdict {
 /* Judges n candidates (1..SRV_GATE_MAX_CANDIDATES) against the release before. Held-out answers
    decide when every candidate has min_evidence of them, synthesized data otherwise. A candidate
    passes unless it is worse than `before`, overall or on one label that both have, by more than
-   noise and tolerance; the best score that passed is taken, the first of equals. */
+   noise and tolerance. Of those that passed the first is taken, unless held-out answers show a
+   later one to be better by more than noise: synthesized data may refuse a candidate but never
+   prefer one, since a candidate that was tuned on a synthesizer's samples does well on more of
+   them. */
 void srv_gate_decide(const struct srv_gate_conf *conf, const struct srv_gate_model *before,
                      const struct srv_gate_model *candidates, uint32_t n,
                      struct srv_gate_verdict *ret);

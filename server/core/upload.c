@@ -80,7 +80,7 @@ static void send_from(struct srv_core *c, struct srv_slot *s, struct srv_actions
 
 /* ---- OFFER ---- */
 
-/* Settles what can be settled without a slot; false: a slot is needed. */
+/* Answers what the update's number alone decides. */
 static bool is_settled(struct srv_core *c, uint32_t device, const struct cn_msg *m,
                        struct srv_actions *out)
 {
@@ -100,17 +100,28 @@ static bool is_settled(struct srv_core *c, uint32_t device, const struct cn_msg 
     } else if (d->held_seq) {
         srv_tell_wait(c, device, CN_ABOUT_OFFER, seq, CN_WAIT_IN_FLIGHT,
                       c->now_ms + c->conf.retry_ms, out);
-    } else if (m->offer.base > c->heads.release) {
-        reject(c, device, seq, CN_REJECT_AHEAD, NULL, out);
-    } else if (c->heads.release - m->offer.base > c->conf.max_staleness) {
-        reject(c, device, seq, CN_REJECT_STALE, NULL, out);
-    } else if (m->offer.size_bytes > c->conf.max_update_bytes ||
-               m->offer.size_bytes > c->conf.max_inflight_bytes) {
-        reject(c, device, seq, CN_REJECT_TOO_LARGE, NULL, out);
     } else {
         return false;
     }
     return true;
+}
+
+/* An update that is not in a slot yet: may it get one at all? */
+static bool is_fit(struct srv_core *c, uint32_t device, const struct cn_msg *m,
+                   struct srv_actions *out)
+{
+    enum cn_reject reason = CN_REJECT_NONE;
+
+    if (m->offer.base > c->heads.release)
+        reason = CN_REJECT_AHEAD;
+    else if (c->heads.release - m->offer.base > c->conf.max_staleness)
+        reason = CN_REJECT_STALE;
+    else if (m->offer.size_bytes > c->conf.max_update_bytes ||
+             m->offer.size_bytes > c->conf.max_inflight_bytes)
+        reason = CN_REJECT_TOO_LARGE;
+    if (reason != CN_REJECT_NONE)
+        reject(c, device, m->offer.seq, reason, NULL, out);
+    return reason == CN_REJECT_NONE;
 }
 
 /* The device has a slot already, and offers again. */
@@ -164,6 +175,8 @@ void srv_upload_offer(struct srv_core *c, const struct srv_event *ev, struct srv
         srv_line_leave(c, ev->device);
     else if (d->slot)
         resume(c, slot_of(c, d), m, out);
+    else if (!is_fit(c, ev->device, m, out))
+        srv_line_leave(c, ev->device);
     else if (!srv_round_has_room(c))
         srv_tell_wait(c, ev->device, CN_ABOUT_OFFER, m->offer.seq, CN_WAIT_ROUND_FULL,
                       c->now_ms + c->conf.retry_ms, out);

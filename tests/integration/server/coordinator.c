@@ -39,8 +39,7 @@ static pid_t spawn(const char *const *args, int *ret_out, int *ret_err)
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        if (ret_out)
-            dup2(out[1], 1);
+        dup2(ret_out ? out[1] : open("/dev/null", O_WRONLY), 1);
         if (ret_err)
             dup2(err[1], 2);
         execv(COORDINATOR, (char *const *)argv);
@@ -128,6 +127,8 @@ static void dial_admin(struct coordinator *c)
 
 void coordinator_start(struct coordinator *c)
 {
+    cn_link_close(&c->admin);
+    cn_secret_destroy(&c->admin_key);
     const char *args[] = {"run", "--data", c->dir, "--set", "log.level=warn", NULL};
 
     c->pid = spawn(args, &c->out, NULL);

@@ -107,6 +107,18 @@ static void a_second_coordinator_is_refused_and_sigterm_ends_cleanly(void **stat
     assert_int_equal(coordinator_end(c, SIGTERM), 0);
 }
 
+static void an_admin_can_stop_it_and_gets_an_answer(void **state)
+{
+    struct coordinator *c = *state;
+    int status = -1;
+
+    struct cn_json *CN_CLEANUP(cn_json_destroy) r = coordinator_do(c, "stop", NULL);
+    assert_non_null(r);
+    assert_int_equal(waitpid(c->pid, &status, 0), c->pid);
+    assert_int_equal(status, 0);
+    coordinator_start(c); /* the fixture ends it */
+}
+
 static void what_cannot_start_says_what_to_do(void **state)
 {
     struct coordinator *c = *state;
@@ -467,6 +479,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         CASE(a_second_coordinator_is_refused_and_sigterm_ends_cleanly),
+        CASE(an_admin_can_stop_it_and_gets_an_answer),
         CASE(what_cannot_start_says_what_to_do),
         CASE(a_port_that_is_taken_is_named),
         CASE(a_newer_database_is_left_alone),
