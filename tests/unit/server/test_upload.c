@@ -166,6 +166,21 @@ static void too_old_too_new_and_too_large_are_rejected_by_name(void **state)
     assert_int_equal(offer_rejected(h, 10, 2), CN_REJECT_NONE); /* staleness 3 is allowed */
 }
 
+static void a_second_offer_beside_an_upload_waits_and_does_not_touch_it(void **state)
+{
+    struct help *h = *state;
+    struct cn_msg m = {.kind = CN_MSG_OFFER};
+
+    all_online(h);
+    help_offer(h, 1, 1);
+    m.offer.seq = 2;
+    m.offer.size_bytes = help_conf.max_update_bytes + 1;
+    help_say(h, 1, m, 0);
+    assert_int_equal(help_wait(h, 1), CN_WAIT_IN_FLIGHT);
+    help_chunk(h, 1, 1);
+    assert_non_null(help_action(h, SRV_ACT_MERGE, 0));
+}
+
 static void who_finds_no_slot_stands_in_line_and_is_called(void **state)
 {
     struct help *h = *state;
@@ -273,6 +288,8 @@ int main(void)
                                help_start),
         cmocka_unit_test_setup(a_committed_number_is_known_after_a_restart, help_start),
         cmocka_unit_test_setup(too_old_too_new_and_too_large_are_rejected_by_name, help_start),
+        cmocka_unit_test_setup(a_second_offer_beside_an_upload_waits_and_does_not_touch_it,
+                               help_start),
         cmocka_unit_test_setup(who_finds_no_slot_stands_in_line_and_is_called, help_start),
         cmocka_unit_test_setup(nobody_jumps_the_line, help_start),
         cmocka_unit_test_setup(who_does_not_come_when_called_loses_the_place, help_start),
