@@ -8,7 +8,8 @@
 #include "client/edge/labels.h"
 #include "client/edge/phicache.h"
 #include "client/edge/prediction.h"
-#include "client/edge/store.h"
+#include "client/edge/store_read.h"
+#include "client/edge/store_update.h"
 #include "client/edge/trainer.h"
 #include "common/doors/http.h"
 

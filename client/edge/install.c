@@ -82,6 +82,8 @@ static void on_installed(void *user, struct edge_install_result *r, const struct
     }
     if (i->fn && !d->is_stopping)
         i->fn(d, !why);
+    if (!d->is_stopping)
+        edge_session_queue_changed(d->session); /* what is eligible depends on the release */
     if (!why && r->is_new_trunk)
         edge_install_again(d);
     if (!why)
@@ -159,7 +161,7 @@ void edge_install_verify(struct edge_daemon *d)
         return;
     if (edge_store_list(d->store, EDGE_LIST_UNVERIFIED, EDGE_VERIFY_AT_ONCE, &x, &n, &err))
         edge_daemon_die("receipt.list", &err);
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < n && lessons.n_bytes < EDGE_MAX_LESSON_BYTES; i++) {
         d->verifying[d->n_verifying++] = x[i].id;
         edge_replay_lesson(d, &x[i], &lessons);
     }

@@ -29,6 +29,8 @@ void edge_lessons_add(struct edge_lessons *l, const struct edge_lesson *lesson)
     *s = *lesson;
     s->image = lesson->image ? cn_blob_ref(lesson->image) : NULL;
     s->phi = lesson->phi ? cn_blob_ref(lesson->phi) : NULL;
+    l->n_bytes += s->image ? cn_blob_bytes(s->image).n : 0;
+    l->n_bytes += s->phi ? cn_blob_bytes(s->phi).n : 0;
 }
 
 enum cn_err edge_embed(struct cn_learner *learner, struct cn_bytes image, struct cn_blob **ret_phi,

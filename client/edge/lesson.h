@@ -17,7 +17,11 @@ struct edge_lesson {
 struct edge_lessons {
     struct edge_lesson *at;
     uint32_t n, cap;
+    size_t n_bytes; /* of the images and features that were added */
 };
+
+/* What one job may hold of them: images of a spool can be larger than the memory. */
+enum { EDGE_MAX_LESSON_BYTES = 256 * 1024 * 1024 };
 
 void edge_lessons_fini(struct edge_lessons *l);
 /* Adds a copy of *lesson with references of its own. */

@@ -118,7 +118,6 @@ static void tell_installed(struct edge_session *s, bool ok)
         .installed = {s->installing.blob.what, s->installing.blob.number, ok}};
 
     edge_session_step(s, &ev);
-    edge_session_queue_changed(s);
 }
 
 static void on_installed(struct edge_daemon *d, bool ok)
@@ -162,6 +161,7 @@ static void install_registry(struct edge_session *s, const struct edge_action *a
     cn_log(CN_LOG_INFO, "registry.installed", "version=%u", now.registry_version);
     edge_session_follow_registry(s);
     cn_blob_unref(&s->blob[EDGE_BLOB_REGISTRY]);
+    edge_session_queue_changed(s);
     tell_installed(s, true);
 }
 
@@ -220,7 +220,7 @@ void edge_session_score(struct edge_session *s, const struct edge_action *a)
     s->scoring = *a;
     if (edge_store_list(s->d->store, EDGE_LIST_HELD_OUT, MAX_SCORED, &x, &n, &err))
         edge_daemon_die("held-out", &err);
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n && lessons.n_bytes < EDGE_MAX_LESSON_BYTES; i++)
         if (!edge_labels_waiting(s->d->labels, x[i].label))
             edge_replay_lesson(s->d, &x[i], &lessons);
     if (!model || !lessons.n) {

@@ -7,9 +7,8 @@
 #include "common/base/log.h"
 
 enum {
-    MAX_PLANNED = 20000,                 /* queued examples looked at, the oldest first */
-    MAX_EXAMPLES = 4096,                 /* in one update */
-    MAX_BUILD_BYTES = 256 * 1024 * 1024, /* of features in memory while building */
+    MAX_PLANNED = 20000, /* queued examples looked at, the oldest first */
+    MAX_EXAMPLES = 4096, /* in one update */
 };
 
 /* The queued examples with the plan's choice among them; *ret_n of both arrays. */
@@ -30,15 +29,16 @@ static struct edge_plan_example *plan(struct edge_session *s, struct edge_exampl
             .id = (uint64_t)x->id,
             .queued_ms = x->time_ms,
             .label = label,
-            .accepted = !edge_labels_waiting(s->d->labels, x->label),
+            /* Before the release is open, nothing is eligible. */
+            .accepted = live->is_open && !edge_labels_waiting(s->d->labels, x->label),
             .known = edge_live_knows(live, label),
         };
     }
     if (live->is_open) {
         size_t each = live->n_phi * sizeof(float);
         conf.min_count = live->recipe.kind == CN_RECIPE_FEATURES ? live->recipe.min_count : 1;
-        if (each && MAX_BUILD_BYTES / each < conf.max_examples)
-            conf.max_examples = (uint32_t)(MAX_BUILD_BYTES / each);
+        if (each && EDGE_MAX_LESSON_BYTES / each < conf.max_examples)
+            conf.max_examples = (uint32_t)(EDGE_MAX_LESSON_BYTES / each);
     }
     edge_plan_choose(&conf, p, *ret_n, &s->plan);
     return p;
@@ -181,9 +181,8 @@ void edge_session_build(struct edge_session *s, uint64_t seq, uint32_t base)
     struct cn_error err;
 
     for (uint32_t i = 0; i < n && d->live.is_open && d->live.at.release == base; i++) {
-        if (!p[i].chosen)
-            continue;
-        if (edge_replay_lesson(d, &x[i], &lessons))
+        if (p[i].chosen && lessons.n_bytes < EDGE_MAX_LESSON_BYTES &&
+            edge_replay_lesson(d, &x[i], &lessons))
             ids[n_ids++] = x[i].id;
     }
     if (!n_ids) {

@@ -2,7 +2,8 @@
 #ifndef EDGE_STORE_IMPL_H
 #define EDGE_STORE_IMPL_H
 
-#include "client/edge/store.h"
+#include "client/edge/store_read.h"
+#include "client/edge/store_update.h"
 #include "common/doors/db.h"
 
 struct edge_store {

@@ -1,5 +1,5 @@
-/* ask DATA COMMAND [JSON]: one request to a coordinator's admin endpoint, for tests of the edge that
-   should not depend on the admin CLI. Prints the result; exits 1 with the error's text. */
+/* ask DATA COMMAND [JSON]: one request to a coordinator's admin endpoint, for tests of the edge
+   that should not depend on the admin CLI. Prints the result; exits 1 with the error's text. */
 #include <stdio.h>
 #include <string.h>
 
@@ -33,9 +33,8 @@ static enum cn_err ask(struct cn_link *link, const char *request, struct cn_json
     for (;;) {
         enum cn_err e = cn_link_wait(link, ANSWER_MS, &ev, err);
         if (!e && ev.what == CN_LINK_UP)
-            e = cn_link_send(link, 0,
-                             (struct cn_bytes){(const uint8_t *)request, strlen(request)}, NULL,
-                             err);
+            e = cn_link_send(link, 0, (struct cn_bytes){(const uint8_t *)request, strlen(request)},
+                             NULL, err);
         if (!e && ev.what == CN_LINK_MESSAGE)
             return cn_json_parse(ev.header, CN_MAX_JSON_BYTES, ret, err);
         if (e)

@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/edge/store.h"
+#include "client/edge/store_read.h"
+#include "client/edge/store_update.h"
 
 /* ---- fixture ---- */
 
