@@ -107,9 +107,10 @@ for _ in $(seq 100); do [ -e "$work/coordinator/endpoints" ] && break; sleep .1;
 
 for e in $(seq "$edges"); do
     token=$(admin device token --name "edge-$e" --json | jq -r .token)
-    "$edge" join "$token" --data "$work/edge-$e" --listen "unix:$work/edge-$e.sock" --batch 100000 --max-wait-s 3600 >>"$work/init.log" 2>&1 ||
+    "$edge" join "$token" --data "$work/edge-$e" --name "edge-$e" >>"$work/init.log" 2>&1 ||
         { tail -3 "$work/init.log" >&2; die "edge-$e could not join"; }
-    "$edge" run --data "$work/edge-$e" >"$work/edge-$e.log" 2>&1 &
+    "$edge" run --data "$work/edge-$e" --set "edge.listen=unix:$work/edge-$e.sock" --set update.batch=100000 \
+        --set update.max_wait_s=3600 >"$work/edge-$e.log" 2>&1 &
     pids+=($!)
 done
 on() { local e=$1; shift; "$edge" "$@" --data "$work/edge-$e"; } # on EDGE COMMAND...
@@ -158,7 +159,7 @@ for s in $(seq "$steps"); do
         jobs_+=($!)
     done
     for j in "${jobs_[@]}"; do wait "$j" || { cat "$work"/import-*.err >&2; die "teaching failed"; }; done
-    said=$(cat "$work"/import-*.json | jq -s '{n: (map(.images) | add), confirmed: (map(.confirmed) | add), corrected: (map(.corrected) | add), new: (map(.new_labels) | add)}')
+    said=$(cat "$work"/import-*.json | jq -s '{n: (map(.confirmed + .corrected + .new_labels) | add), confirmed: (map(.confirmed) | add), corrected: (map(.corrected) | add), new: (map(.new_labels) | add)}')
     rm -f "$work"/import-*.json
     say "  $(jq -r '"\(.n) images: \(.confirmed) rewarded, \(.corrected) corrected, \(.new) brought a new label"' <<<"$said")"
     corrections=$((corrections + $(jq .n <<<"$said")))
@@ -167,21 +168,21 @@ for s in $(seq "$steps"); do
     [ "$release" -gt "$before" ] || say "  no new release: $(admin why | head -3)"
     [ -d "$work/images/test" ] || continue
     on 1 evaluate "$work/images/test" --model release --labels "$seen" --json >"$work/eval-$s.json" 2>"$work/eval.err" || { cat "$work/eval.err" >&2; die "evaluate failed"; }
-    jq -s '.[0] as $b | reduce .[1].labels[] as $l ($b; .[$l.label] = ([.[$l.label] // 0, $l.right / $l.n] | max))' "$best" "$work/eval-$s.json" >"$best.new" && mv "$best.new" "$best"
-    jq -s '.[0] as $b | [.[1].labels[] | $b[.label] - .right / .n] | add / length' "$best" "$work/eval-$s.json" >"$work/forgetting"
+    jq -s '.[0] as $b | reduce .[1].per_label[] as $l ($b; .[$l.label] = ([.[$l.label] // 0, $l.right / $l.images] | max))' "$best" "$work/eval-$s.json" >"$best.new" && mv "$best.new" "$best"
+    jq -s '.[0] as $b | [.[1].per_label[] | $b[.label] - .right / .images] | add / length' "$best" "$work/eval-$s.json" >"$work/forgetting"
     committed=$(total .examples.committed) queued=$(total '.examples.total - .examples.committed')
     printf '  %-8s %-7s %-9s %-28s %-11s %-19s %s\n' release labels accuracy 'accuracy of each step' forgetting 'committed / on edge' sent
     per_step=$(for t in $(seq "$s"); do
         mine=$(awk -F'\t' -v s="$t" '$1 == s { print $2 }' "$work/labels.tsv" | jq -R . | jq -sc .)
-        jq --argjson m "$mine" -r '[.labels[] | select(.label as $x | $m | index($x))] | (map(.right) | add) / (map(.n) | add) * 1000 | round / 10' "$work/eval-$s.json"
+        jq --argjson m "$mine" -r '[.per_label[] | select(.label as $x | $m | index($x))] | (map(.right) | add) / (map(.images) | add) * 1000 | round / 10' "$work/eval-$s.json"
     done | paste -sd' ')
-    printf '  %-8s %-7s %-9s %-28s %-11s %-19s %s\n' "$release" "$(jq '.labels | length' "$work/eval-$s.json")" \
+    printf '  %-8s %-7s %-9s %-28s %-11s %-19s %s\n' "$release" "$(jq '.per_label | length' "$work/eval-$s.json")" \
         "$(jq -r '.accuracy * 10000 | round / 100 | tostring + " %"' "$work/eval-$s.json")" "$per_step" \
         "$(awk '{ printf "%.2f %%", $1 * 100 }' "$work/forgetting")" "$committed / $queued" "$(mb "$(total .bytes.sent)")"
     for r in $(seq $((before + 1)) "$release"); do
         admin release show "$r" --json | jq -r '
             "  release \(.number): \(.updates | length) updates; \(.synth) gave " +
-            (([.per_label[].synthesized] | if (add // 0) == 0 then "no samples" else "\(min)-\(max) samples a label" end)) +
+            (([.per_label[].synthesized] | if (add // 0) == 0 then "no samples" elif min == max then "\(min) samples a label" else "\(min) to \(max) samples a label" end)) +
             "; \(.stages.tune_steps) steps of consolidation in \(.stages.tune_ms) ms, solve \(.stages.solve_ms) ms",
             (.candidates[]? | "    \(if .taken then "took" else "left" end) \(.name): \(.why)")' || true
     done

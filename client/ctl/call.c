@@ -14,6 +14,7 @@ enum { ANSWER_MS = 60000, CONNECT_MS = 3000 }; /* diff and rollback read whole m
 
 struct ctl_line {
     struct cn_link *link;
+    struct cn_secret *secret; /* lent to the link, which needs it whenever it dials again */
     char endpoint[1100];
     int64_t last_id;
 };
@@ -34,7 +35,6 @@ static enum cn_err read_server_key(const char *path, struct cn_public_key *ret,
 enum cn_err ctl_line_open(struct ctl_line **ret, const struct ctl_options *o, struct cn_error *err)
 {
     CN_CLEANUP(ctl_line_close) struct ctl_line *line = cn_calloc(1, sizeof *line);
-    CN_CLEANUP(cn_secret_destroy) struct cn_secret *secret = NULL;
     CN_CLEANUP(cn_freep) char *dir = realpath(o->data, NULL);
     struct cn_public_key server;
     char path[1100];
@@ -45,7 +45,7 @@ enum cn_err ctl_line_open(struct ctl_line **ret, const struct ctl_options *o, st
                        "there is no coordinator's data directory at %s; name it with --data DIR",
                        o->data);
     snprintf(path, sizeof path, "%.1000s/keys/admin.key", dir);
-    if ((e = cn_secret_load(&secret, CN_SECRET_LINK, o->key ? o->key : path, err))) {
+    if ((e = cn_secret_load(&line->secret, CN_SECRET_LINK, o->key ? o->key : path, err))) {
         cn_fail_prefix(err, "the admin key");
         return e;
     }
@@ -56,7 +56,7 @@ enum cn_err ctl_line_open(struct ctl_line **ret, const struct ctl_options *o, st
     if (o->endpoint)
         snprintf(line->endpoint, sizeof line->endpoint, "%s", o->endpoint);
     struct cn_link_dial_conf conf = {
-        .endpoint = line->endpoint, .server = server, .secret = secret};
+        .endpoint = line->endpoint, .server = server, .secret = line->secret};
     if ((e = cn_link_dial(&line->link, &conf, err)))
         return e;
     *ret = cn_steal(line);
@@ -70,6 +70,7 @@ void ctl_line_close(struct ctl_line **line)
     if (!l)
         return;
     cn_link_close(&l->link);
+    cn_secret_destroy(&l->secret);
     free(l);
 }
 

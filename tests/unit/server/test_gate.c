@@ -79,7 +79,7 @@ static struct srv_gate_verdict decide2(struct srv_gate_model before, struct srv_
 static void the_better_candidate_is_taken(void **state)
 {
     (void)state;
-    struct tallies before = tally(90, 10, 90, 10), a = tally(91, 9, 90, 10),
+    struct tallies before = tally(80, 20, 80, 20), a = tally(81, 19, 80, 20),
                    b = tally(95, 5, 93, 7);
     struct srv_gate_verdict v = decide2(model("release", &before, NULL), model("solve", &a, NULL),
                                         model("tuned", &b, NULL));
@@ -91,6 +91,31 @@ static void the_better_candidate_is_taken(void **state)
     assert_int_equal(v.candidate[1].evidence, 200);
 }
 
+static void a_lead_within_noise_does_not_pass_over_the_first(void **state)
+{
+    (void)state;
+    struct tallies before = tally(90, 10, 90, 10), a = tally(91, 9, 90, 10),
+                   b = tally(95, 5, 93, 7);
+    struct srv_gate_verdict v = decide2(model("release", &before, NULL), model("solve", &a, NULL),
+                                        model("tuned", &b, NULL));
+
+    assert_int_equal(v.taken, 0);
+    assert_non_null(
+        strstr(v.candidate[1].why, "not better than solve (90.5 %) by more than noise"));
+}
+
+static void synthesized_data_prefer_nobody(void **state)
+{
+    (void)state;
+    struct tallies before = tally(80, 20, 80, 20), a = tally(81, 19, 80, 20),
+                   b = tally(100, 0, 100, 0);
+    struct srv_gate_verdict v = decide2(model("release", NULL, &before), model("solve", NULL, &a),
+                                        model("tuned", NULL, &b));
+
+    assert_int_equal(v.taken, 0);
+    assert_non_null(strstr(v.candidate[1].why, "synthesized data prefer nobody"));
+}
+
 static void of_equals_the_first_is_taken(void **state)
 {
     (void)state;
@@ -99,7 +124,7 @@ static void of_equals_the_first_is_taken(void **state)
         decide2(model("release", &t, NULL), model("solve", &t, NULL), model("tuned", &t, NULL));
 
     assert_int_equal(v.taken, 0);
-    assert_non_null(strstr(v.candidate[1].why, "solve is as good"));
+    assert_non_null(strstr(v.candidate[1].why, "left, solve has 90.0 %"));
 }
 
 static void a_candidate_that_is_worse_overall_is_refused(void **state)
@@ -237,6 +262,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_better_candidate_is_taken),
+        cmocka_unit_test(a_lead_within_noise_does_not_pass_over_the_first),
+        cmocka_unit_test(synthesized_data_prefer_nobody),
         cmocka_unit_test(of_equals_the_first_is_taken),
         cmocka_unit_test(a_candidate_that_is_worse_overall_is_refused),
         cmocka_unit_test(a_drop_within_the_noise_is_not_held_against_it),
