@@ -26,7 +26,7 @@ static struct cn_recipe article(void)
                               .pipeline = {.scale = 2, .offset = -1},
                               .min_count = 1,
                               .local_steps = 200,
-                              .gan_steps = 50,
+                              .gan_steps = 30,
                               .consolidate_steps = 100};
 }
 

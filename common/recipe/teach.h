@@ -36,5 +36,7 @@ enum cn_err cn_teach_features(struct cn_weights *w, const struct cn_lesson *less
                               struct cn_train_report *report, struct cn_error *err) CN_NODISCARD;
 enum cn_err cn_teach_article(struct cn_weights *w, const struct cn_lesson *lesson,
                              struct cn_train_report *report, struct cn_error *err) CN_NODISCARD;
+/* Adam's rate for the article's network, by its size. */
+float cn_teach_article_rate(const struct cn_weights *w);
 
 #endif

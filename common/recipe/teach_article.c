@@ -7,13 +7,13 @@
 #include "common/recipe/balance.h"
 #include "common/recipe/teach.h"
 
-/* Of one batch, at most. */
+/* Of one batch, at most; of a wide network's batch, the same shares of fewer. */
 enum { FRESH = 8, OTHERS = 4, SYNTH = 8, BATCH = FRESH + OTHERS + SYNTH };
 enum { SYNTH_POOL = 128, MORE_TIMES = 4, CHECK_EVERY = 10 };
 
 /* Adam moves every weight by its rate, so a step moves a logit by rate * inputs * mean |input|:
    this keeps it at a fraction of one, whatever the image's size. */
-static float rate_of(const struct cn_weights *w)
+float cn_teach_article_rate(const struct cn_weights *w)
 {
     size_t inputs = cn_tensor_row_size(cn_weights_tensor(w, "head.weight"));
 
@@ -30,6 +30,7 @@ struct article {
     float *x;      /* (BATCH, phi_size) */
     float *adjust; /* (n_labels) */
     uint32_t hard[BATCH], n;
+    uint32_t batch;      /* samples in a batch, at most */
     uint32_t next_fresh; /* fresh examples take turns */
     float loss;
 };
@@ -48,11 +49,20 @@ static void add(struct article *l, const float *phi, uint32_t row)
     l->hard[l->n++] = row;
 }
 
+/* How many of `there` are in a batch in which there may be `most` of BATCH. */
+static uint32_t share(const struct article *l, uint32_t there, uint32_t most)
+{
+    uint32_t n = most * l->batch / BATCH;
+
+    n = n > 0 ? n : 1;
+    return there < n ? there : n;
+}
+
 static void fill_batch(struct article *l)
 {
-    uint32_t n_fresh = l->n_fresh < FRESH ? l->n_fresh : FRESH;
-    uint32_t n_others = l->n_others < OTHERS ? l->n_others : OTHERS;
-    uint32_t n_synth = l->synth.n < SYNTH ? l->synth.n : SYNTH;
+    uint32_t n_fresh = share(l, l->n_fresh, FRESH);
+    uint32_t n_others = share(l, l->n_others, OTHERS);
+    uint32_t n_synth = share(l, l->synth.n, SYNTH);
 
     l->n = 0;
     for (uint32_t i = 0; i < n_fresh; i++) {
@@ -102,14 +112,18 @@ static enum cn_err run(struct article *l, uint32_t n_steps, struct cn_error *err
 enum cn_err cn_teach_article(struct cn_weights *w, const struct cn_lesson *lesson,
                              struct cn_train_report *report, struct cn_error *err)
 {
-    struct cn_opt_conf adam = {
-        .kind = CN_OPT_ADAM, .rate = rate_of(w), .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-7f};
+    struct cn_opt_conf adam = {.kind = CN_OPT_ADAM,
+                               .rate = cn_teach_article_rate(w),
+                               .beta1 = 0.9f,
+                               .beta2 = 0.999f,
+                               .epsilon = 1e-7f};
     CN_CLEANUP(article_fini)
     struct article l = {.w = w,
                         .fresh = lesson->fresh,
                         .n_fresh = lesson->n_fresh,
                         .others = lesson->others,
-                        .n_others = lesson->n_others};
+                        .n_others = lesson->n_others,
+                        .batch = cn_weights_batch(w, BATCH)};
     uint32_t steps = w->recipe.local_steps, done = steps;
 
     cn_rng_init(&l.rng, lesson->seed);

@@ -1,7 +1,6 @@
 /* Batches are drawn anew all the time, so nothing can be learnt by heart. */
 #include "common/recipe/tune.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +10,7 @@
 enum {
     DRAW = 256,    /* features: samples per draw... */
     PER_DRAW = 10, /* ...and steps on it */
-    BATCH = 16,    /* article */
+    BATCH = 16,    /* article: samples per step, at most */
 };
 static const float TEMPERATURE = 2, SOFT_SHARE = 0.5f;
 
@@ -96,20 +95,20 @@ static enum cn_err tune_features(struct tuning *t, struct cn_error *err)
 static enum cn_err tune_article(struct tuning *t, struct cn_error *err)
 {
     struct cn_weights *w = t->w;
-    size_t inputs = cn_tensor_row_size(cn_weights_tensor(w, "head.weight"));
     struct cn_opt_conf adam = {.kind = CN_OPT_ADAM,
-                               .rate = fminf(1e-3f, 5 / (float)inputs),
+                               .rate = cn_teach_article_rate(w),
                                .beta1 = 0.9f,
                                .beta2 = 0.999f,
                                .epsilon = 1e-7f};
     CN_CLEANUP(cn_opt_destroy) struct cn_opt *opt = cn_opt_new(&adam, w->net);
     CN_CLEANUP(cn_freep) float *soft = cn_calloc((size_t)BATCH * w->n_labels, sizeof *soft);
+    uint32_t batch = cn_weights_batch(w, BATCH), n_drawn = 0;
     const float *phi[BATCH];
 
     for (uint32_t i = 0; i < w->recipe.consolidate_steps; i++) {
         CN_CLEANUP(cn_balance_fini) struct cn_balance b = {0};
         float loss;
-        cn_balance_draw(w, BATCH, BATCH, t->seed + i, &b);
+        cn_balance_draw(w, batch, batch, t->seed + i, &b);
         for (uint32_t j = 0; j < b.n; j++)
             phi[j] = b.phi + j * w->phi_size;
         ask_teachers(t, &b, phi, soft);
@@ -119,8 +118,9 @@ static enum cn_err tune_article(struct tuning *t, struct cn_error *err)
         if (e)
             return e;
         t->report.n_steps++;
-        t->report.per_label += b.n / cn_balance_labels(w);
+        n_drawn += b.n;
     }
+    t->report.per_label = n_drawn / cn_balance_labels(w); /* a batch may have less than one */
     return CN_OK;
 }
 

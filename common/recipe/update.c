@@ -16,9 +16,11 @@ struct build {
     const struct cn_example *examples;
     uint32_t n;
     uint64_t seed;
-    struct cn_weights *before, *after; /* after's labels: before's, then new ones */
-    uint32_t *labels;                  /* (n) of the examples */
-    float *phi;                        /* (n, phi_size) */
+    struct cn_bytes model;
+    struct cn_weights *before; /* the release; its generator is opened when it is needed */
+    struct cn_weights *after;  /* its labels: before's, then new ones */
+    uint32_t *labels;          /* (n) of the examples */
+    float *phi;                /* (n, phi_size) */
     uint32_t n_counts;
     struct cn_label_count *counts; /* ascending by label */
     bool has_gan;                  /* the generator was trained */
@@ -160,7 +162,7 @@ static enum cn_err train_generator(struct build *b, struct cn_error *err)
     uint32_t n = gan_examples(b, rows, phi);
     if (n == 0)
         return CN_OK;
-    if ((e = cn_weights_need_cgan(b->before, err)) || (e = cn_weights_need_cgan(w, err)) ||
+    if ((e = cn_weights_need_cgan(w, err)) ||
         (e = cn_cgan_train(w->cgan, features ? &w->moments : NULL, phi, rows, n,
                            w->recipe.gan_steps, b->seed, &r, err)))
         return e;
@@ -243,6 +245,17 @@ static void put_part(struct build *b, struct cn_pack_writer *pw, const struct cn
     }
 }
 
+/* The generator that the trained one started from. Not there during the training, which is when a
+   device's memory is fullest. */
+static enum cn_err need_old_generator(struct build *b, struct cn_error *err)
+{
+    enum cn_err e;
+
+    cn_weights_destroy(&b->before);
+    e = cn_weights_open(&b->before, b->model, false, err);
+    return e ? e : cn_weights_need_cgan(b->before, err);
+}
+
 static enum cn_err write(struct build *b, struct cn_buf *out, struct cn_error *err)
 {
     CN_CLEANUP(cn_pack_writer_destroy) struct cn_pack_writer *pw = cn_pack_writer_new();
@@ -251,6 +264,8 @@ static enum cn_err write(struct build *b, struct cn_buf *out, struct cn_error *e
     struct cn_setting settings[CN_SETTINGS_N];
     enum cn_err e;
 
+    if (b->has_gan && (e = need_old_generator(b, err)))
+        return e;
     (void)cn_weights_parts(b->before, before);
     for (uint32_t i = 0, n = cn_weights_parts(b->after, after); i < n; i++)
         if (i == 0 || b->has_gan)
@@ -288,17 +303,17 @@ enum cn_err cn_update_build(struct cn_blob *model, const struct cn_example *exam
                             uint64_t seed, struct cn_buf *ret_update,
                             struct cn_update_report *report, struct cn_error *err)
 {
-    CN_CLEANUP(build_fini) struct build b = {.examples = examples, .n = n, .seed = seed};
+    CN_CLEANUP(build_fini)
+    struct build b = {.examples = examples, .n = n, .seed = seed, .model = cn_blob_bytes(model)};
     CN_CLEANUP(cn_buf_fini) struct cn_buf out = {0};
-    struct cn_bytes bytes = cn_blob_bytes(model);
     struct cn_lesson lesson = {.fresh = examples, .n_fresh = n, .seed = seed};
     struct cn_train_report trained;
     enum cn_err e;
 
     if (n == 0)
         return cn_fail(err, CN_E_STATE, "there is no example to build an update from");
-    if ((e = cn_weights_open(&b.before, bytes, false, err)) ||
-        (e = cn_weights_open(&b.after, bytes, false, err)) || (e = count(&b, err)) ||
+    if ((e = cn_weights_open(&b.before, b.model, true, err)) ||
+        (e = cn_weights_open(&b.after, b.model, false, err)) || (e = count(&b, err)) ||
         (e = copy_examples(&b, err)) || (e = widen(&b, err)) ||
         (e = cn_teach(b.after, &lesson, &trained, err)) || (e = train_generator(&b, err)) ||
         (e = write(&b, &out, err)))

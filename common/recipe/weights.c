@@ -10,6 +10,7 @@
 #include "common/synth/grow.h"
 
 enum { ARTICLE_FILTERS = 64, ARTICLE_KERNEL = 2, SLICE = 32 };
+enum { MOST_NUMBERS = 8 * 1024 * 1024 }; /* in one layer, for one batch */
 
 static struct cn_arch arch_of(const struct cn_recipe *r, size_t phi_size)
 {
@@ -143,6 +144,14 @@ enum cn_err cn_weights_need_cgan(struct cn_weights *w, struct cn_error *err)
                        w->recipe.seed, err);
 }
 
+uint32_t cn_weights_batch(const struct cn_weights *w, uint32_t most)
+{
+    size_t widest = cn_tensor_row_size(cn_weights_tensor(w, "head.weight"));
+    size_t n = MOST_NUMBERS / widest;
+
+    return n < 1 ? 1 : n < most ? (uint32_t)n : most;
+}
+
 void cn_weights_logits(const struct cn_weights *w, const float *const *phi, uint32_t n, float *z)
 {
     size_t in = w->phi_size;
@@ -152,9 +161,10 @@ void cn_weights_logits(const struct cn_weights *w, const float *const *phi, uint
         cn_fit_logits(&head, phi, n, z);
         return;
     }
-    CN_CLEANUP(cn_freep) float *x = cn_alloc_aligned(SLICE * in, sizeof *x);
+    uint32_t slice = cn_weights_batch(w, SLICE);
+    CN_CLEANUP(cn_freep) float *x = cn_alloc_aligned(slice * in, sizeof *x);
     for (uint32_t i = 0, k; i < n; i += k) {
-        k = n - i < SLICE ? n - i : SLICE;
+        k = n - i < slice ? n - i : slice;
         for (uint32_t j = 0; j < k; j++)
             memcpy(x + j * in, phi[i + j], in * sizeof *x);
         const float *y = cn_net_forward(w->net, x, NULL, k, false);

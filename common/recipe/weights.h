@@ -52,6 +52,10 @@ enum cn_err cn_weights_need_cgan(struct cn_weights *w, struct cn_error *err) CN_
 /* phi[i] (phi_size) -> z (n, n_labels) logits; absent rows are CN_FIT_ABSENT. */
 void cn_weights_logits(const struct cn_weights *w, const float *const *phi, uint32_t n, float *z);
 
+/* How many samples go through the network at once: at most `most`, fewer where its widest layer
+   would take more than 32 MiB for them, at least one. */
+uint32_t cn_weights_batch(const struct cn_weights *w, uint32_t most);
+
 /* Index of the largest of n logits, the first of equals. */
 uint32_t cn_weights_best(const float *z, uint32_t n);
 
