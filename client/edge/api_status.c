@@ -91,7 +91,10 @@ static void say_model(const struct edge_daemon *d, struct cn_json *j)
 {
     const struct edge_live *live = &d->live;
 
-    cn_json_set_int(j, "release", live->at.release);
+    if (live->is_open)
+        cn_json_set_int(j, "release", live->at.release);
+    else
+        cn_json_set_null(j, "release"); /* none yet, or still being opened */
     cn_json_set_int(j, "registry_version", live->at.registry_version);
     cn_json_set_int(j, "labels", cn_registry_n_accepted(edge_labels_registry(d->labels)));
     cn_json_set_string(j, "recipe", live->is_open ? recipe_name(live->recipe.kind) : NULL);

@@ -6,6 +6,7 @@
 #include "client/edge/cli.h"
 #include "client/edge/commands.h"
 #include "common/base/fs.h"
+#include "common/doors/text.h"
 
 static void print_prediction(const char *path, const struct cn_json *j)
 {
@@ -126,6 +127,9 @@ static enum cn_err correct_id(struct edge_cli *c, const char *id, const char *la
 {
     struct cn_json *CN_CLEANUP(cn_json_destroy) body = cn_json_new_object();
 
+    if (!cn_text_is_line(label, strlen(label)))
+        return cn_fail(err, CN_E_PARSE,
+                       "a label's name is one line of UTF-8 text without control characters");
     cn_json_set_string(body, "prediction", id);
     cn_json_set_string(body, "label", label);
     return edge_cli_call(c, "POST", "/v1/correct", body, NULL, ret, err);

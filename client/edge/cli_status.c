@@ -24,9 +24,12 @@ static void print_status(const struct cn_json *j)
 
     printf("device %lld \"%s\", %s at %s\n", number_of(j, NULL, "device"), text_of(j, "name", a),
            cn_json_bool(j, "online", false) ? "online" : "offline", text_of(j, "coordinator", b));
-    printf("release %lld, recipe %s, %lld labels (registry version %lld)\n",
-           number_of(j, NULL, "release"), text_of(j, "recipe", a), number_of(j, NULL, "labels"),
-           number_of(j, NULL, "registry_version"));
+    if (!number_of(j, NULL, "release"))
+        printf("no release yet\n");
+    else
+        printf("release %lld, recipe %s, %lld labels (registry version %lld)\n",
+               number_of(j, NULL, "release"), text_of(j, "recipe", a), number_of(j, NULL, "labels"),
+               number_of(j, NULL, "registry_version"));
     if (cn_json_type(waiting) == CN_JSON_OBJECT)
         printf("waiting: %s\n", text_of(waiting, "text", a));
     printf("examples: %lld queued (%lld wait for their label), %lld in an update, %lld committed, "

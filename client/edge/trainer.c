@@ -13,6 +13,7 @@ struct edge_trainer {
     struct cn_learner *learner; /* of the worker's thread; NULL before the first release */
     uint32_t release;           /* likewise */
     uint64_t seed;
+    bool is_ending; /* of the loop's thread */
 };
 
 struct job {
@@ -59,7 +60,8 @@ static void done(struct cn_job *base)
 {
     struct job *j = (struct job *)base;
 
-    if (base->abandoned)
+    /* A result that comes while we end would only lead to new jobs. */
+    if (base->abandoned || j->trainer->is_ending)
         cn_fail(&j->err, CN_E_STATE, "the daemon is stopping");
     if (j->tell)
         j->tell(j, j->err.code ? &j->err : NULL);
@@ -382,6 +384,7 @@ void edge_trainer_destroy(struct edge_trainer **p)
 
     if (!t)
         return;
+    t->is_ending = true;
     cn_worker_destroy(&t->worker);
     cn_learner_destroy(&t->learner);
     free(t);

@@ -167,4 +167,4 @@ class Edge(Process):
         return self.call("GET", "/v1/status")
 
     def await_release(self, number):
-        return until(f"{self.name} runs release {number}", lambda: self.status()["release"] >= number)
+        return until(f"{self.name} runs release {number}", lambda: (self.status()["release"] or 0) >= number)

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import threading
@@ -325,6 +326,46 @@ class BadInput(Story):
         e.run()
         e.await_release(1)
         self.assertEqual(e.predict(picture("cross", 0))["release"], 1)
+
+
+class Disk(Story):
+    """A data directory on a small file system of its own; needs the right to mount one."""
+
+    def setUp(self):
+        super().setUp()
+        self.disk = self.directory + "/e1"
+        os.mkdir(self.disk)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", self.disk], stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("no right to mount a file system: the tests of full and read-only disks did not run")
+
+    def tearDown(self):
+        for p in self.processes:
+            if hasattr(p, "process") and p.is_running():
+                p.kill()
+        subprocess.run(["umount", self.disk], stderr=subprocess.DEVNULL)
+        super().tearDown()
+
+    def test_a_full_disk_is_a_named_error_and_nothing_is_half_done(self):
+        _, e = self.ready()
+        e.teach(picture("cross", 0), "cross")
+        until("the label is known to the fleet", lambda: e.status()["examples"]["waiting_label"] == 0)
+        with open(self.disk + "/ballast", "wb", buffering=0) as f, self.assertRaises(OSError):
+            while True:
+                f.write(bytes(4096))
+        refused = png(random.Random(2).randbytes(300 * 300), 300)
+        status, problem = e.request("POST", "/v1/teach?label=cross", refused)
+        self.assertEqual((status, problem["code"]), (507, "full"))
+        self.assertEqual(e.status()["examples"]["total"], 1)
+        self.assertEqual(e.predict(refused)["release"], 1)
+        os.remove(self.disk + "/ballast")
+        e.teach(refused, "cross")
+        self.assertEqual(e.status()["examples"]["total"], 2)
+
+    def test_a_read_only_data_directory_is_told_at_start(self):
+        _, e = self.ready()
+        e.end()
+        subprocess.run(["mount", "-o", "remount,ro", self.disk], check=True)
+        self.assertIn("e1", e.cli("run", code=1))
 
 
 class CommandLine(Story):
