@@ -7,6 +7,7 @@
 
 #include "common/base/fs.h"
 #include "common/base/limits.h"
+#include "common/doors/text.h"
 
 enum cn_err ctl_request_options(int argc, char **argv, struct ctl_options *ret, int *ret_n,
                                 struct cn_error *err)
@@ -126,7 +127,12 @@ static enum cn_err set(const struct ctl_param *p, const char *text, struct cn_js
     int64_t number;
 
     switch (p->type) {
-    case CTL_STRING: cn_json_set_string(args, p->key, text); return CN_OK;
+    case CTL_STRING:
+        if (!cn_text_is_line(text, strlen(text)))
+            return cn_fail(err, CN_E_PARSE,
+                           "%s is not one line of UTF-8 text without control characters", p->name);
+        cn_json_set_string(args, p->key, text);
+        return CN_OK;
     case CTL_FLAG: cn_json_set_bool(args, p->key, true); return CN_OK;
     case CTL_LABELS_FILE: return read_labels(text, args, err);
     case CTL_INT:

@@ -81,7 +81,7 @@ class Coordinator(Process):
         return self.fleet.command("coordinator", "init", "--data", self.data, *self.fleet.sets(
             "fleet.listen=tcp://127.0.0.1:0", "fleet.enrol_listen=tcp://127.0.0.1:0", *settings), code=code)
 
-    def start(self):
+    def start(self, *settings):
         endpoints = self.data + "/endpoints"  # stays between runs, so that ports are taken again
 
         def written():
@@ -90,7 +90,7 @@ class Coordinator(Process):
             return 0
 
         before = written()
-        self.spawn([self.fleet.program["coordinator"], "run", "--data", self.data])
+        self.spawn([self.fleet.program["coordinator"], "run", "--data", self.data, *self.fleet.sets(*settings)])
         until(f"{self.name} is ready", lambda: written() != before or not self.is_running())
         check(self.is_running(), f"{self.name} did not start:\n{self.tail()}")
         return self
@@ -148,7 +148,8 @@ class Edge(Process):
         """(status, parsed answer)"""
         connection = UnixConnection(self.socket, timeout)
         try:
-            connection.request(method, path, body)
+            with contextlib.suppress(BrokenPipeError):  # it may have seen enough, and answered
+                connection.request(method, path, body)
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())
         finally:
@@ -189,7 +190,7 @@ class Fleet:
         build = os.path.abspath(options.build)
         self.program = {"coordinator": build + "/server/cairn-coordinator", "edge": build + "/client/edge/cairn-edge",
                         "cairn": build + "/client/ctl/cairn", "fleet": build + "/tests/integration/fleet/fleet"}
-        self.processes = []
+        self.processes, self.disks = [], []
 
     def __enter__(self):
         return self
@@ -198,6 +199,8 @@ class Fleet:
         for p in self.processes:
             if p.is_running():
                 p.kill()
+        for disk in self.disks:
+            subprocess.run(["umount", disk], check=True)
         if kind and not self.options.keep:
             for p in self.processes:
                 if os.path.exists(p.log):
@@ -218,16 +221,29 @@ class Fleet:
               f"{program} {' '.join(words)}: exit code {done.returncode}, not {code}\n{done.stdout}{done.stderr}")
         return done.stdout, done.stderr
 
+    def disk(self, name, size):
+        """A small disk of its own as the data directory of a process to be."""
+        path = f"{self.root}/{name}"
+        os.mkdir(path)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "cairn-test", path], check=True)
+        self.disks.append(path)
+        return path
+
     def coordinator(self, *settings, name="coordinator"):
         c = Coordinator(self, name)
         self.processes.append(c)
         c.init(*settings)
         return c.start()
 
-    def edge(self, coordinator, name, *settings):
-        """Joined, running, and with the fleet's release."""
+    def new_edge(self, name):
+        """Not joined yet."""
         e = Edge(self, name)
         self.processes.append(e)
+        return e
+
+    def edge(self, coordinator, name, *settings):
+        """Joined, running, and with the fleet's release."""
+        e = self.new_edge(name)
         e.join(coordinator.token(name))
         e.start(*settings)
         e.await_release(1)
