@@ -6,6 +6,8 @@
 #include "server/admin.h"
 #include "server/gateway.h"
 
+enum { STOP_AFTER_MS = 200 };
+
 /* The round in words: what it waits for, and how far it is. */
 static void waiting_text(const struct srv_why *w, char *out, size_t size)
 {
@@ -176,12 +178,20 @@ static enum cn_err why(struct srv_admin_call *c, struct cn_error *err)
     return CN_OK;
 }
 
+static void stop_now(void *server)
+{
+    struct srv_server *s = server;
+
+    cn_loop_stop(s->loop);
+}
+
+/* A moment later, so that the answer is on its way before its connection ends. */
 static enum cn_err stop(struct srv_admin_call *c, struct cn_error *err)
 {
     enum cn_err e = srv_store_audit(c->s->db, &c->audit, err);
 
     if (e == CN_OK)
-        cn_loop_stop(c->s->loop);
+        cn_loop_set_timer(c->s->loop, cn_clock_mono_ms() + STOP_AFTER_MS, stop_now, c->s);
     return e;
 }
 
