@@ -178,7 +178,7 @@ class Edge(Process):
         return everything
 
     def await_release(self, number):
-        until(f"{self.name} runs release {number}", lambda: self.status()["release"] >= number)
+        until(f"{self.name} runs release {number}", lambda: (self.status()["release"] or 0) >= number)
 
 
 class Fleet:
