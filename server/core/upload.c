@@ -75,7 +75,6 @@ static void send_from(struct srv_core *c, struct srv_slot *s, struct srv_actions
     m->send.seq = s->seq;
     m->send.offset = s->received_bytes;
     m->send.credit = c->conf.credit;
-    s->deadline_ms = c->now_ms + c->conf.slot_idle_ms;
 }
 
 /* ---- OFFER ---- */
@@ -124,7 +123,8 @@ static bool is_fit(struct srv_core *c, uint32_t device, const struct cn_msg *m,
     return reason == CN_REJECT_NONE;
 }
 
-/* The device has a slot already, and offers again. */
+/* The device has a slot already, and offers again. Only bytes keep a slot, not words: its deadline
+   stays. */
 static void resume(struct srv_core *c, struct srv_slot *s, const struct cn_msg *m,
                    struct srv_actions *out)
 {
@@ -156,6 +156,7 @@ static void grant(struct srv_core *c, uint32_t device, const struct cn_msg *m,
                            .n_examples = m->offer.n_examples,
                            .seq = m->offer.seq,
                            .size_bytes = m->offer.size_bytes,
+                           .deadline_ms = c->now_ms + c->conf.slot_idle_ms,
                            .digest = m->offer.digest};
     srv_line_leave(c, device);
     srv_device(c, device)->wait = CN_WAIT_NONE;
@@ -335,6 +336,8 @@ static const char *slot_broken(const struct srv_core *c, const struct srv_slot *
     if (s->received_bytes > s->size_bytes ||
         (s->received_bytes == s->size_bytes) != (s->state != SRV_SLOT_RECEIVING))
         return "a slot's state differs from the bytes that have arrived";
+    if (d->state != SRV_DEVICE_ACTIVE && s->state != SRV_SLOT_MERGING)
+        return "a device that is out has a slot";
     if (s->base > c->heads.release)
         return "an update is built on a release that does not exist";
     if ((s->deadline_ms == 0) != (s->state == SRV_SLOT_PARKED))

@@ -70,10 +70,10 @@ static void happen_to_server(struct sim *s)
     case 2:
     case 3: sim_server_boot(s); break;
     case 4:
-    case 5: sim_server_event(s, &(struct srv_event){.kind = SRV_EV_CLOSE}, 0, false); break;
+    case 5: sim_server_event(s, &(struct srv_event){.kind = SRV_EV_CLOSE}, false); break;
     case 6: sim_server_accept(s, sim_below(s, s->n_names)); break;
     case 7:
-        if (sim_below(s, 4) == 0)
+        if (sim_below(s, 2) == 0)
             sim_server_release(s);
         break;
     }

@@ -36,8 +36,18 @@ void sim_check_commit(struct sim *s, uint32_t device, uint64_t seq, uint32_t rel
         sim_fail(s, "release %u holds an update of device %u without corrections", release, device);
 }
 
+/* What was said to a coordinator that has died since must not reach the one that lives. */
+void sim_check_message(struct sim *s, const struct sim_item *x)
+{
+    const struct srv_device *d = srv_core_device(&s->co.core, x->device);
+
+    if (s->co.is_up && x->msg.kind != CN_MSG_HELLO && x->sent_life != s->co.life && d &&
+        d->session && d->session == x->msg.session)
+        sim_fail(s, "a message of a dead session passes for one of a living one");
+}
+
 /* Promises 5, 9 on the coordinator's side. */
-void sim_check_server(struct sim *s)
+void sim_check_server(struct sim *s, const struct srv_event *after)
 {
     const struct sim_coordinator *co = &s->co;
     const char *broken = srv_core_broken(&co->core);
@@ -50,15 +60,41 @@ void sim_check_server(struct sim *s)
     for (uint32_t i = 0; i < CN_MAX_UPLOADS; i++) {
         n_open += co->slots[i].open;
         bytes += co->slots[i].open ? co->slots[i].size_bytes : 0;
+        if (co->core.slots[i].state == SRV_SLOT_RECEIVING &&
+            s->now_ms > co->slots[i].moved_ms + co->core.conf.slot_idle_ms + 1)
+            sim_fail(s, "an upload stands still and keeps its slot");
     }
     if (n_open > co->core.conf.n_slots || bytes > co->core.conf.max_inflight_bytes)
         sim_fail(s, "the coordinator holds more uploads than it may");
     if (why.reason != SRV_WHY_IDLE && why.until_ms == 0)
         sim_fail(s, "the coordinator waits for %s without a deadline", srv_why_name(why.reason));
+    uint64_t next_ms = srv_core_deadline(&co->core);
+    if (after->kind == SRV_EV_TICK && next_ms && next_ms <= s->now_ms)
+        sim_fail(s, "coordinator: a deadline has passed and nothing was done");
+}
+
+/* A message of another session than the device's does nothing durable. */
+static void check_session(struct sim *s, uint32_t id, const struct edge_event *after,
+                          uint64_t session)
+{
+    const struct edge_actions *out = &s->devices[id].out;
+
+    if (after->kind != EDGE_EV_MSG || after->in.msg->session == session)
+        return;
+    for (uint32_t i = 0; i < out->n; i++)
+        switch ((int)out->at[i].kind) {
+        case EDGE_ACT_COMMIT:
+        case EDGE_ACT_RETURN:
+        case EDGE_ACT_RECEIVED:
+        case EDGE_ACT_KEEP:
+        case EDGE_ACT_LABEL:
+            sim_fail(s, "device %u acts on %s of another session", id,
+                     cn_msg_name(after->in.msg->kind));
+        }
 }
 
 /* Promise 9 on a device's side. */
-void sim_check_device(struct sim *s, uint32_t id)
+void sim_check_device(struct sim *s, uint32_t id, const struct edge_event *after, uint64_t before)
 {
     const struct edge_core *c = &s->devices[id].core;
     const char *broken = edge_core_broken(c);
@@ -66,6 +102,7 @@ void sim_check_device(struct sim *s, uint32_t id)
                     send = edge_core_why(c, EDGE_PART_SEND),
                     fetch = edge_core_why(c, EDGE_PART_FETCH);
 
+    check_session(s, id, after, before);
     if (broken)
         sim_fail(s, "device %u: %s", id, broken);
     if (edge_core_deadline(c) <= c->now_ms)

@@ -78,11 +78,31 @@ static void serve(struct sim *s, const struct srv_action *a)
 
 /* ---- slots and sums ---- */
 
-static void write_slot(struct sim *s, const struct srv_action *a, uint64_t n_bulk, bool corrupt)
+static void open_slot(struct sim *s, const struct srv_action *a)
 {
-    if (!s->co.slots[a->slot.slot].open || a->slot.bytes != s->co.slots[a->slot.slot].n_bytes)
-        sim_fail(s, "the coordinator writes past what it has");
-    s->co.slots[a->slot.slot].n_bytes += n_bulk;
+    uint64_t seq = s->co.core.slots[a->slot.slot].seq;
+
+    if (s->co.slots[a->slot.slot].open)
+        sim_fail(s, "a slot is opened twice");
+    if (s->devices[a->device].fates[seq] != SIM_UNSETTLED)
+        sim_fail(s, "update %u of device %u gets a slot, and was settled", (unsigned)seq,
+                 a->device);
+    memset(&s->co.slots[a->slot.slot], 0, sizeof s->co.slots[0]);
+    s->co.slots[a->slot.slot].open = true;
+    s->co.slots[a->slot.slot].size_bytes = a->slot.bytes;
+    s->co.slots[a->slot.slot].moved_ms = s->now_ms;
+}
+
+static void write_slot(struct sim *s, const struct srv_action *a, const struct srv_event *ev,
+                       bool corrupt)
+{
+    const struct cn_msg *m = ev->in.msg;
+
+    if (!s->co.slots[a->slot.slot].open || a->slot.bytes != s->co.slots[a->slot.slot].n_bytes ||
+        a->slot.bytes != m->chunk.offset)
+        sim_fail(s, "the coordinator writes bytes where they do not belong");
+    s->co.slots[a->slot.slot].n_bytes += ev->in.n_bulk;
+    s->co.slots[a->slot.slot].moved_ms = s->now_ms;
     s->co.slots[a->slot.slot].corrupt |= corrupt;
 }
 
@@ -145,7 +165,7 @@ static void consolidate(struct sim *s, const struct srv_action *a)
     for (uint32_t i = 0; i < co->n_models; i++) {
         co->models[i].digest =
             sim_digest(SIM_MODEL, (uint64_t)co->life << 40 | a->round.number << 8 | (i + 1));
-        if (i == 0)
+        if (i == 0 || (i == 2 && sim_below(s, 3) == 0)) /* a candidate may change nothing */
             co->models[i] = co->releases[co->n_releases - 1].model;
         co->models[i].size_bytes = sim_blob_bytes(&co->models[i].digest);
         ev->consolidated.models[i] = co->models[i];
@@ -208,7 +228,7 @@ void sim_server_release(struct sim *s)
     co->n_releases++;
     sim_trace(s, "ROLLBACK to %u as %u", before->number, co->n_releases);
     struct srv_event ev = {.kind = SRV_EV_RELEASED, .heads = sim_server_heads(s)};
-    sim_server_event(s, &ev, 0, false);
+    sim_server_event(s, &ev, false);
 }
 
 /* ---- labels ---- */
@@ -288,7 +308,7 @@ static void score(struct sim *s, const struct srv_action *a)
         s->co.answered[a->device][a->tallies.index] = true;
 }
 
-static void act(struct sim *s, const struct srv_action *a, uint64_t n_bulk, bool corrupt)
+static void act(struct sim *s, const struct srv_action *a, const struct srv_event *ev, bool corrupt)
 {
     struct sim_coordinator *co = &s->co;
 
@@ -297,14 +317,8 @@ static void act(struct sim *s, const struct srv_action *a, uint64_t n_bulk, bool
     case SRV_ACT_BROADCAST: broadcast(s, a); break;
     case SRV_ACT_SETTLE: settle(s, a); break;
     case SRV_ACT_SERVE: serve(s, a); break;
-    case SRV_ACT_OPEN:
-        if (co->slots[a->slot.slot].open)
-            sim_fail(s, "a slot is opened twice");
-        memset(&co->slots[a->slot.slot], 0, sizeof co->slots[0]);
-        co->slots[a->slot.slot].open = true;
-        co->slots[a->slot.slot].size_bytes = a->slot.bytes;
-        break;
-    case SRV_ACT_WRITE: write_slot(s, a, n_bulk, corrupt); break;
+    case SRV_ACT_OPEN: open_slot(s, a); break;
+    case SRV_ACT_WRITE: write_slot(s, a, ev, corrupt); break;
     case SRV_ACT_FREE: co->slots[a->slot.slot].open = false; break;
     case SRV_ACT_MERGE: merge(s, a); break;
     case SRV_ACT_CONSOLIDATE: consolidate(s, a); break;
@@ -316,7 +330,7 @@ static void act(struct sim *s, const struct srv_action *a, uint64_t n_bulk, bool
     }
 }
 
-void sim_server_event(struct sim *s, struct srv_event *ev, uint64_t n_bulk, bool corrupt)
+void sim_server_event(struct sim *s, struct srv_event *ev, bool corrupt)
 {
     struct sim_coordinator *co = &s->co;
 
@@ -328,8 +342,8 @@ void sim_server_event(struct sim *s, struct srv_event *ev, uint64_t n_bulk, bool
         sim_trace(s, "server <- %u: %s", ev->device, cn_msg_name(ev->in.msg->kind));
     srv_core_step(&co->core, ev, &co->out);
     for (uint32_t i = 0; i < co->out.n; i++)
-        act(s, &co->out.at[i], n_bulk, corrupt);
-    sim_check_server(s);
+        act(s, &co->out.at[i], ev, corrupt);
+    sim_check_server(s, ev);
     uint64_t next_ms = srv_core_deadline(&co->core);
     if (next_ms == 0 || (next_ms == co->tick_at_ms && next_ms > s->now_ms))
         return;
@@ -347,7 +361,7 @@ void sim_server_device(struct sim *s, uint32_t device, enum srv_device_state sta
     ev.record.state = state;
     ev.record.last_seq = s->co.store[device].last_seq;
     ev.record.last_release = s->co.store[device].last_release;
-    sim_server_event(s, &ev, 0, false);
+    sim_server_event(s, &ev, false);
 }
 
 void sim_server_boot(struct sim *s)

@@ -151,8 +151,8 @@ static uint32_t find_blob(struct sim_device *d, const struct cn_digest *digest)
     return i;
 }
 
-static void keep(struct sim *s, uint32_t id, const struct edge_action *a, uint64_t n_bulk,
-                 bool corrupt)
+static void keep(struct sim *s, uint32_t id, const struct edge_action *a,
+                 const struct edge_event *ev, bool corrupt)
 {
     struct sim_device *d = &s->devices[id];
     uint32_t i = find_blob(d, &a->blob.digest);
@@ -166,9 +166,9 @@ static void keep(struct sim *s, uint32_t id, const struct edge_action *a, uint64
         d->blobs[i].digest = a->blob.digest;
         d->n_blobs++;
     }
-    if (d->blobs[i].n_bytes != a->blob.offset)
-        sim_fail(s, "device %u keeps bytes at the wrong place", id);
-    d->blobs[i].n_bytes += n_bulk;
+    if (d->blobs[i].n_bytes != a->blob.offset || ev->in.msg->chunk.offset != a->blob.offset)
+        sim_fail(s, "device %u keeps bytes where they do not belong", id);
+    d->blobs[i].n_bytes += ev->in.n_bulk;
     d->blobs[i].corrupt |= corrupt;
 }
 
@@ -208,7 +208,11 @@ static void verify(struct sim *s, uint32_t id, const struct edge_action *a)
 static void install(struct sim *s, uint32_t id, const struct edge_action *a)
 {
     struct edge_event *ev = job(s, id, EDGE_EV_INSTALLED, 1 + sim_below(s, 300));
+    struct sim_device *d = &s->devices[id];
+    uint32_t i = find_blob(d, &a->blob.digest);
 
+    if (i == d->n_blobs || d->blobs[i].corrupt || d->blobs[i].n_bytes != a->blob.size_bytes)
+        sim_fail(s, "device %u installs what is not whole", id);
     ev->installed.what = a->blob.what;
     ev->installed.number = a->blob.number;
     ev->installed.ok = !sim_chance(s, 30);
@@ -287,8 +291,8 @@ static void up(struct sim *s, uint32_t id, struct edge_event *ev)
 
 /* ---- the core's actions ---- */
 
-static void act(struct sim *s, uint32_t id, const struct edge_action *a, uint64_t n_bulk,
-                bool corrupt)
+static void act(struct sim *s, uint32_t id, const struct edge_action *a,
+                const struct edge_event *ev, bool corrupt)
 {
     struct sim_device *d = &s->devices[id];
 
@@ -308,7 +312,7 @@ static void act(struct sim *s, uint32_t id, const struct edge_action *a, uint64_
     case EDGE_ACT_COMMIT:
     case EDGE_ACT_RETURN: settle(s, id, a); break;
     case EDGE_ACT_LOOK: look(s, id, a); break;
-    case EDGE_ACT_KEEP: keep(s, id, a, n_bulk, corrupt); break;
+    case EDGE_ACT_KEEP: keep(s, id, a, ev, corrupt); break;
     case EDGE_ACT_FORGET: forget(d, &a->blob.digest); break;
     case EDGE_ACT_VERIFY: verify(s, id, a); break;
     case EDGE_ACT_INSTALL: install(s, id, a); break;
@@ -345,7 +349,7 @@ static bool prepare(struct sim *s, uint32_t id, struct edge_event *ev)
 void sim_device_event(struct sim *s, uint32_t id, struct edge_event *ev, bool corrupt)
 {
     struct sim_device *d = &s->devices[id];
-    uint64_t n_bulk = ev->kind == EDGE_EV_MSG ? ev->in.n_bulk : 0;
+    uint64_t session;
 
     if (!d->is_up || !prepare(s, id, ev))
         return;
@@ -353,10 +357,11 @@ void sim_device_event(struct sim *s, uint32_t id, struct edge_event *ev, bool co
     ev->random = cn_rng_next(&s->rng);
     if (ev->kind == EDGE_EV_MSG)
         sim_trace(s, "device %u <- %s", id, cn_msg_name(ev->in.msg->kind));
+    session = d->core.link.session;
     edge_core_step(&d->core, ev, &d->out);
     for (uint32_t i = 0; i < d->out.n; i++)
-        act(s, id, &d->out.at[i], n_bulk, corrupt);
-    sim_check_device(s, id);
+        act(s, id, &d->out.at[i], ev, corrupt);
+    sim_check_device(s, id, ev, session);
     if (d->queue_changed) {
         d->queue_changed = false;
         tell_queue(s, id);

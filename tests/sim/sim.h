@@ -36,6 +36,7 @@ struct sim_item {
     uint64_t at_ms, order;
     enum sim_kind kind;
     uint32_t device, life; /* life: of the process that it is for; other lives do not get it */
+    uint32_t sent_life;    /* the coordinator's, when a message was sent */
     uint64_t conn, n_bulk;
     bool corrupt;
     struct cn_msg msg;
@@ -74,7 +75,7 @@ struct sim_coordinator {
     struct srv_actions out;
     struct {
         bool open, corrupt;
-        uint64_t size_bytes, n_bytes;
+        uint64_t size_bytes, n_bytes, moved_ms;
     } slots[CN_MAX_UPLOADS];
     uint64_t round; /* whose sums these are */
     uint64_t sum;   /* order cannot matter in it, as in the real sums */
@@ -176,7 +177,7 @@ uint64_t sim_hash(uint64_t a, uint64_t b);
 /* coordinator.c */
 void sim_server_boot(struct sim *s);
 void sim_server_crash(struct sim *s);
-void sim_server_event(struct sim *s, struct srv_event *ev, uint64_t n_bulk, bool corrupt);
+void sim_server_event(struct sim *s, struct srv_event *ev, bool corrupt);
 void sim_server_transaction(struct sim *s, const struct sim_item *item);
 void sim_server_release(struct sim *s); /* a rollback */
 void sim_server_device(struct sim *s, uint32_t device, enum srv_device_state state);
@@ -196,8 +197,11 @@ void sim_heal(struct sim *s);
 
 /* check.c */
 void sim_check_commit(struct sim *s, uint32_t device, uint64_t seq, uint32_t release);
-void sim_check_server(struct sim *s);
-void sim_check_device(struct sim *s, uint32_t id);
+/* Before a message reaches the coordinator's core; and after any event has. */
+void sim_check_message(struct sim *s, const struct sim_item *x);
+void sim_check_server(struct sim *s, const struct srv_event *after);
+/* After an event that found the device in session `before`. */
+void sim_check_device(struct sim *s, uint32_t id, const struct edge_event *after, uint64_t before);
 bool sim_is_quiet(struct sim *s);
 void sim_check_end(struct sim *s);
 void sim_describe(struct sim *s);

@@ -174,6 +174,7 @@ static void deliver_later(struct sim *s, enum sim_kind to, uint32_t device, uint
     x->conn = conn;
     x->msg = *msg;
     x->n_bulk = n_bulk;
+    x->sent_life = s->co.life;
     x->corrupt = n_bulk && sim_chance(s, s->corrupt);
     if (msg->kind != CN_MSG_READY && msg->kind != CN_MSG_TALLY && msg->kind != CN_MSG_SCORED &&
         sim_below(s, 8) == 0)
@@ -213,7 +214,8 @@ static void to_server(struct sim *s, const struct sim_item *x)
     ev.in.conn = x->conn;
     ev.in.msg = &x->msg;
     ev.in.n_bulk = x->n_bulk;
-    sim_server_event(s, &ev, x->n_bulk, x->corrupt);
+    sim_check_message(s, x);
+    sim_server_event(s, &ev, x->corrupt);
 }
 
 static void to_device(struct sim *s, const struct sim_item *x)
@@ -237,7 +239,7 @@ static void happen(struct sim *s, struct sim_item *x)
     case SIM_TO_DEVICE: to_device(s, x); break;
     case SIM_SERVER_TICK:
         if (is_servers && s->co.tick_at_ms == x->at_ms)
-            sim_server_event(s, &(struct srv_event){.kind = SRV_EV_TICK}, 0, false);
+            sim_server_event(s, &(struct srv_event){.kind = SRV_EV_TICK}, false);
         break;
     case SIM_DEVICE_TICK:
         if (is_devices && s->devices[x->device].tick_at_ms == x->at_ms)
@@ -245,7 +247,7 @@ static void happen(struct sim *s, struct sim_item *x)
         break;
     case SIM_SERVER_JOB:
         if (is_servers)
-            sim_server_event(s, &x->to_server, 0, false);
+            sim_server_event(s, &x->to_server, false);
         break;
     case SIM_DEVICE_JOB:
         if (is_devices)

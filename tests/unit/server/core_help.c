@@ -140,6 +140,7 @@ void help_decided(struct help *h, bool promoted)
     ev.decided.promoted = promoted;
     ev.decided.heads = h->core.heads;
     ev.decided.heads.release += promoted;
+    ev.decided.heads.registry_version += promoted; /* "noise" has gone */
     ev.decided.text = "worse on label cat";
     help_step(h, ev);
 }

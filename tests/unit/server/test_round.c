@@ -128,6 +128,9 @@ static void a_closing_round_waits_for_its_merge_jobs(void **state)
     help_chunk(h, 2, 1);
     help_step(h, (struct srv_event){.kind = SRV_EV_CLOSE});
     assert_int_equal(srv_core_why(&h->core).reason, SRV_WHY_MERGES);
+    help_offer(h, 3, 1);
+    help_chunk(h, 3, 1); /* too late for this round */
+    assert_null(help_action(h, SRV_ACT_MERGE, 0));
     help_merged(h, 2, 1, CN_REJECT_NONE);
     assert_int_equal(help_action(h, SRV_ACT_CONSOLIDATE, 0)->round.n, 2);
 }
@@ -220,6 +223,25 @@ static void scoring_ends_when_everybody_has_answered_once(void **state)
     assert_int_equal(help_action(h, SRV_ACT_DECIDE, 0)->round.n, 2);
 }
 
+static void one_answer_counts_for_all_models_with_the_same_bytes(void **state)
+{
+    struct help *h = *state;
+    struct srv_event ev = {.kind = SRV_EV_CONSOLIDATED};
+
+    close_round(h);
+    ev.consolidated.round = h->core.round.number;
+    ev.consolidated.ok = true;
+    ev.consolidated.n_models = 3;
+    for (uint32_t i = 0; i < 3; i++)
+        ev.consolidated.models[i].digest = help_digest(i == 1 ? 32 : 31);
+    help_step(h, ev);
+    scored(h, 1, 31);
+    assert_int_equal(help_action(h, SRV_ACT_SCORED, 0)->tallies.index, 0);
+    assert_int_equal(help_action(h, SRV_ACT_SCORED, 1)->tallies.index, 2);
+    scored(h, 1, 32);
+    assert_int_equal(srv_core_why(&h->core).have, 1);
+}
+
 static void scoring_does_not_wait_for_who_has_gone(void **state)
 {
     struct help *h = *state;
@@ -272,6 +294,7 @@ static void a_release_commits_its_updates_and_is_announced(void **state)
     assert_int_equal(a->n, 2);
     assert_int_equal(a->updates[0].device, 1);
     assert_int_equal(help_action(h, SRV_ACT_BROADCAST, 0)->msg.announce.release, 6);
+    assert_int_equal(help_action(h, SRV_ACT_BROADCAST, 0)->msg.announce.registry_version, 3);
     assert_int_equal(round_state(h), SRV_ROUND_GATHERING);
     help_offer(h, 1, 1);
     assert_int_equal(help_told(h, 1, CN_MSG_COMMITTED)->committed.release, 6);
@@ -370,6 +393,7 @@ int main(void)
         cmocka_unit_test_setup(a_late_job_is_visible, help_start),
         cmocka_unit_test_setup(candidates_are_scored_by_who_has_held_out_examples, help_start),
         cmocka_unit_test_setup(scoring_ends_when_everybody_has_answered_once, help_start),
+        cmocka_unit_test_setup(one_answer_counts_for_all_models_with_the_same_bytes, help_start),
         cmocka_unit_test_setup(scoring_does_not_wait_for_who_has_gone, help_start),
         cmocka_unit_test_setup(who_comes_back_while_scoring_is_asked_again, help_start),
         cmocka_unit_test_setup(without_scorers_the_gate_decides_at_once, help_start),

@@ -268,6 +268,8 @@ static void an_upload_that_stands_still_loses_its_slot(void **state)
     help_offer(h, 1, 1);
     help_tick(h, help_conf.slot_idle_ms - 1);
     assert_int_equal(h->core.n_busy, 1);
+    help_offer(h, 1, 1); /* words do not keep it */
+    assert_non_null(help_told(h, 1, CN_MSG_SEND));
     help_tick(h, 1);
     assert_int_equal(help_wait(h, 1), CN_WAIT_STALLED);
     assert_non_null(help_action(h, SRV_ACT_FREE, 0));
