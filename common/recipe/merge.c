@@ -131,8 +131,9 @@ static enum cn_err check_norm(const struct cn_pack_tensor *t, const float *x, st
     if (!isfinite(square))
         return cn_fail(err, CN_E_NUMERIC, "tensor %s holds a number that is not finite", t->name);
     if (square > MAX_RMS * MAX_RMS * (double)t->n)
-        return cn_fail(err, CN_E_LIMIT, "the deltas of tensor %s have a norm of %g, %g is the cap",
-                       t->name, sqrt(square), MAX_RMS * sqrt((double)t->n));
+        return cn_fail(err, CN_E_NUMERIC,
+                       "the deltas of tensor %s have a norm of %g, %g is the cap", t->name,
+                       sqrt(square), MAX_RMS * sqrt((double)t->n));
     return CN_OK;
 }
 

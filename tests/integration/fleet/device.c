@@ -13,6 +13,8 @@
 #include "common/model/token.h"
 #include "common/recipe/update.h"
 
+enum { JOIN_MS = 10000 };
+
 struct fleet_device {
     struct fleet *fleet;
     struct cn_link *link;
@@ -21,6 +23,7 @@ struct fleet_device {
     struct cn_buf part; /* of the blob that is being fetched */
     struct cn_digest fleet_id;
     struct cn_buf scratch;
+    struct cn_blob *update; /* the one in flight */
     uint32_t n_committed;
     struct cn_label_count *counts;
 };
@@ -70,7 +73,7 @@ static void build_shared(struct fleet *f)
     for (uint32_t i = 0; i < f->n_examples; i++) {
         ex[i] = (struct cn_example){f->labels[i % f->n_labels], true, phi + i * size};
         for (size_t k = 0; k < size; k++)
-            phi[i * size + k] = cn_rng_uniform(&rng) + (float)((k + ex[i].label) % 7) * .1f;
+            phi[i * size + k] = 4 * cn_rng_uniform(&rng) + (float)((k + ex[i].label) % 7) * .4f;
     }
     if (cn_update_build(f->model, ex, f->n_examples, 1, &bytes, &report, &err)) {
         fprintf(stderr, "fleet: %s\n", err.text);
@@ -87,7 +90,9 @@ static void build(struct fleet_device *d, const struct edge_action *a)
 
     if (!d->fleet->update)
         build_shared(d->fleet);
-    struct cn_bytes b = cn_blob_bytes(d->fleet->update);
+    cn_blob_unref(&d->update);
+    d->update = cn_blob_ref(d->fleet->update);
+    struct cn_bytes b = cn_blob_bytes(d->update);
     ev.built.ok = true;
     ev.built.update = (struct edge_update){.seq = a->update.seq,
                                            .size_bytes = b.n,
@@ -170,9 +175,9 @@ static void settled(struct fleet_device *d, bool committed)
 
 static void upload(struct fleet_device *d, const struct edge_action *a)
 {
-    struct cn_link_bulk bulk = {d->fleet->update, a->offset, a->n_bytes};
+    struct cn_link_bulk bulk = {d->update, a->offset, a->n_bytes};
 
-    if (d->fleet->update && a->offset + a->n_bytes <= cn_blob_bytes(d->fleet->update).n)
+    if (d->update && a->offset + a->n_bytes <= cn_blob_bytes(d->update).n)
         send_msg(d, &a->msg, &bulk);
 }
 
@@ -256,17 +261,13 @@ static enum cn_err join(struct fleet_device *d, const struct cn_token *t, struct
     cn_wire_encode(&msg, &header);
     if (cn_link_dial(&link, &conf, err))
         return err->code;
-    for (bool sent = false;;) {
-        /* The link has to come up before anything can be sent. */
-        if (!sent &&
-            cn_link_send(link, 0, (struct cn_bytes){header.at, header.n}, NULL, NULL) == CN_OK)
-            sent = true;
-        enum cn_err e = cn_link_wait(link, sent ? 10000 : 20, &le, err);
-        if (e == CN_OK)
-            break;
-        if (e != CN_E_TIMEOUT || sent)
+    do { /* the link has to come up before anything can be sent */
+        enum cn_err e = cn_link_wait(link, JOIN_MS, &le, err);
+        if (!e && le.what == CN_LINK_UP)
+            e = cn_link_send(link, 0, (struct cn_bytes){header.at, header.n}, NULL, err);
+        if (e)
             return e;
-    }
+    } while (le.what != CN_LINK_MESSAGE);
     if (cn_wire_decode(le.header, 0, &d->scratch, &msg, err))
         return err->code;
     if (msg.kind != CN_MSG_ADMITTED)
@@ -329,6 +330,7 @@ void fleet_fini(struct fleet *f)
         cn_secret_destroy(&d->secret);
         cn_buf_fini(&d->part);
         cn_buf_fini(&d->scratch);
+        cn_blob_unref(&d->update);
         free(d->counts);
         free(d);
     }

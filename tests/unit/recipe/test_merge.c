@@ -211,7 +211,7 @@ static void a_number_that_is_not_finite_is_refused(void **state)
 
 static void a_number_beyond_the_cap_is_refused(void **state)
 {
-    refused(state, &(struct forgery){.make_huge = "head.bias"}, CN_E_LIMIT, "head.bias");
+    refused(state, &(struct forgery){.make_huge = "head.bias"}, CN_E_NUMERIC, "head.bias");
     refused(state, &(struct forgery){.make_huge = "disc.fc1.weight"}, CN_E_NUMERIC,
             "disc.fc1.weight");
 }
