@@ -13,7 +13,7 @@ static struct cn_recipe features(void)
                               .n_filters = 64,
                               .rank = 32,
                               .min_count = 3,
-                              .local_steps = 60,
+                              .local_steps = 100,
                               .gan_steps = 30,
                               .consolidate_steps = 150};
 }

@@ -12,12 +12,13 @@ _Static_assert(FRESH + OTHERS + SYNTH <= CN_FIT_MAX_SAMPLES, "the fit's cap");
 
 /* Weight in the loss; a synthesized sample has 1. Light ones: the promise sees to it that what was
    taught holds, and the weights only say who yields. Fresh ones have half of the loss at most. */
-static const float WEIGHT_FRESH = 5, WEIGHT_OTHERS = 0.1f;
+static const float WEIGHT_FRESH = 2, WEIGHT_OTHERS = 0.1f;
 static const float MARGIN = 0.5f; /* between logits */
+static const float SOFT_SHARE = 0.8f;
 
 struct batch {
-    struct cn_fit_sample *samples;
-    uint32_t n;
+    struct cn_fit_sample *samples; /* synthesized ones first */
+    uint32_t n, n_synth;
 };
 
 static void batch_fini(struct batch *l)
@@ -65,6 +66,27 @@ enum cn_err cn_teach_metric(const struct cn_weights *w, const float *const *phi,
     return cn_metric_new(ret, m->dim, m->rank, centre, m->factor, m->noise, err);
 }
 
+/* (n, n_labels) what to think of every sample: of a synthesized one what the head thinks now, among
+   the labels that the synthesizer knows; of a real one its label. NULL without synthesized ones. */
+static float *own_opinion(const struct cn_weights *w, const struct cn_head *head,
+                          const struct batch *l, const float *const *phi)
+{
+    float *soft = l->n_synth > 0 ? cn_calloc((size_t)l->n * w->n_labels, sizeof *soft) : NULL;
+
+    if (!soft)
+        return NULL;
+    cn_fit_logits(head, phi, l->n_synth, soft);
+    for (uint32_t i = 0; i < l->n; i++)
+        for (uint32_t c = 0; c < w->n_labels; c++) {
+            bool is_real = i >= l->n_synth;
+            float *z = soft + (size_t)i * w->n_labels + c;
+            if (is_real ? c != l->samples[i].row : !w->known[c])
+                *z = CN_FIT_ABSENT;
+        }
+    cn_softmax(soft, l->n, w->n_labels, 1, soft);
+    return soft;
+}
+
 /* still: rows that stay, NULL when a promise has to be kept. */
 static enum cn_err fit(struct cn_weights *w, const struct batch *l, const bool *still,
                        struct cn_fit_report *report, struct cn_error *err)
@@ -76,10 +98,14 @@ static enum cn_err fit(struct cn_weights *w, const struct batch *l, const bool *
                                .until_firm = true,
                                .promise = !still,
                                .still = still,
-                               .margin = MARGIN};
+                               .margin = MARGIN,
+                               .soft_weight = SOFT_SHARE,
+                               .temperature = 1};
 
     for (uint32_t i = 0; i < l->n; i++)
         phi[i] = l->samples[i].phi;
+    CN_CLEANUP(cn_freep) float *soft = own_opinion(w, &head, l, phi);
+    conf.soft = soft;
     enum cn_err e = cn_teach_metric(w, phi, l->n, &metric, err);
     if (!e)
         e = cn_fit_rows(&head, metric, l->samples, l->n, &conf, report, err);
@@ -135,6 +161,7 @@ enum cn_err cn_teach_features(struct cn_weights *w, const struct cn_lesson *less
         k = n_now - i < FRESH ? n_now - i : FRESH;
         float weight = fminf(WEIGHT_FRESH, synth.n > 0 ? (float)synth.n / (float)k : 1);
         l.n = 0;
+        l.n_synth = synth.n;
         for (uint32_t j = 0; j < synth.n; j++)
             l.samples[l.n++] = (struct cn_fit_sample){
                 .phi = synth.phi + j * w->phi_size, .row = synth.rows[j], .weight = 1};
