@@ -93,7 +93,7 @@ static enum cn_err list(struct edge_daemon *d, const struct cn_http_request *req
 {
     CN_CLEANUP(cn_freep) struct edge_example *x = NULL;
     struct edge_receipts_query q;
-    int64_t limit;
+    int64_t limit = 0;
     uint32_t n = 0;
 
     enum cn_err e = parse_number(req, "limit", DEFAULT_LIMIT, &limit, err);
@@ -165,7 +165,7 @@ static enum cn_err show(struct edge_daemon *d, const struct cn_http_request *req
                         struct cn_error *err)
 {
     struct edge_example x;
-    int64_t id;
+    int64_t id = 0;
 
     enum cn_err e = parse_id(req, &id, err);
     if (!e)
@@ -192,7 +192,7 @@ void edge_api_receipt(struct edge_daemon *d, struct cn_http_request *req)
 static enum cn_err undo(struct edge_daemon *d, const struct cn_http_request *req, struct cn_json *j,
                         struct cn_error *err)
 {
-    int64_t id;
+    int64_t id = 0;
 
     enum cn_err e = parse_id(req, &id, err);
     if (!e)

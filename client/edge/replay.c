@@ -5,10 +5,10 @@
 #include "common/base/log.h"
 
 enum {
-    MAX_OTHERS = 256,                   /* mixed into one correction */
-    MAX_PENDING = 512,                  /* looked at for a new model */
-    MAX_REPLAY = 256,                   /* of each kind taught to a new model */
-    MAX_REPLAY_BYTES = 64 * 1024 * 1024 /* of their images or features */
+    MAX_OTHERS = 256,                    /* mixed into one correction */
+    MAX_REPLAY = 256,                    /* of each kind taught to a new model */
+    MAX_REPLAY_BYTES = 64 * 1024 * 1024, /* of their images or features */
+    MIN_EACH = 2                         /* of a label, however many labels there are */
 };
 
 static bool add(struct edge_daemon *d, const struct edge_example *x, struct cn_blob *image,
@@ -36,41 +36,77 @@ bool edge_replay_lesson(struct edge_daemon *d, const struct edge_example *x,
     return add(d, x, image, NULL, to);
 }
 
-void edge_replay_others(struct edge_daemon *d, int64_t but, struct edge_lessons *others)
+/* ---- which ---- */
+
+struct picked {
+    struct edge_example *at;
+    uint32_t n;
+};
+
+static void pick_label(struct edge_daemon *d, uint32_t label, bool confirmed, uint32_t limit,
+                       struct picked *p)
 {
     CN_CLEANUP(cn_freep) struct edge_example *x = NULL;
     uint32_t n = 0;
 
-    if (edge_store_list(d->store, EDGE_LIST_PENDING, MAX_OTHERS, &x, &n, NULL))
-        return; /* a correction without the mix is better than none */
-    for (uint32_t i = n; i-- > 0;) {
-        struct cn_blob *phi = edge_phicache_get(d->phis, x[i].id);
-        if (phi && x[i].id != but)
-            add(d, &x[i], NULL, phi, others);
+    if (edge_store_list_label(d->store, label, confirmed, limit, &x, &n, NULL))
+        return; /* training with a smaller mix is better than none */
+    p->at = cn_realloc(p->at, (p->n + n + 1) * sizeof *p->at);
+    for (uint32_t i = 0; i < n; i++)
+        p->at[p->n++] = x[i];
+}
+
+static int by_id(const void *a, const void *b)
+{
+    int64_t x = ((const struct edge_example *)a)->id, y = ((const struct edge_example *)b)->id;
+
+    return x < y ? -1 : x > y;
+}
+
+/* About max pending examples of each kind, the newest of every label, in the order in which they
+   came: a label that was taught long ago must not be forgotten over those of today. */
+static struct picked pick(struct edge_daemon *d, uint32_t max)
+{
+    CN_CLEANUP(cn_freep) struct cn_label_count *taught = NULL;
+    struct picked p = {0};
+    uint32_t n = 0;
+
+    if (edge_store_labels_taught(d->store, &taught, &n, NULL))
+        return p;
+    uint32_t each = n && max / n > MIN_EACH ? max / n : MIN_EACH;
+    for (uint32_t i = 0; i < n && p.n < 2 * max; i++) {
+        pick_label(d, taught[i].label, false, each, &p);
+        pick_label(d, taught[i].label, true, each, &p);
     }
+    if (p.n)
+        qsort(p.at, p.n, sizeof *p.at, by_id);
+    return p;
+}
+
+void edge_replay_others(struct edge_daemon *d, int64_t but, struct edge_lessons *others)
+{
+    struct picked p = pick(d, MAX_OTHERS / 2);
+
+    for (uint32_t i = 0; i < p.n; i++) {
+        struct cn_blob *phi = edge_phicache_get(d->phis, p.at[i].id);
+        if (phi && p.at[i].id != but)
+            add(d, &p.at[i], NULL, phi, others);
+    }
+    free(p.at);
 }
 
 void edge_replay_pending(struct edge_daemon *d, uint64_t without, struct edge_lessons *fresh,
                          struct edge_lessons *others)
 {
-    CN_CLEANUP(cn_freep) struct edge_example *x = NULL;
-    size_t n_bytes = 0;
-    uint32_t n = 0, newest = 0;
+    struct picked p = pick(d, MAX_REPLAY);
 
-    if (edge_store_list(d->store, EDGE_LIST_PENDING, MAX_PENDING, &x, &n, NULL))
-        return;
-    /* As many of the newest as fit; taught in the order in which they came. */
-    size_t each = d->live.n_phi ? d->live.n_phi * sizeof(float) : 64 * 1024;
-    while (newest < n && n_bytes + each <= MAX_REPLAY_BYTES) {
-        n_bytes += each;
-        newest++;
-    }
-    for (uint32_t i = newest; i-- > 0;) {
-        struct edge_lessons *to = x[i].answer == EDGE_CONFIRMED ? others : fresh;
-        if ((without && x[i].seq == without) || to->n >= MAX_REPLAY)
+    for (uint32_t i = 0; i < p.n && fresh->n_bytes + others->n_bytes < MAX_REPLAY_BYTES; i++) {
+        struct edge_lessons *to = p.at[i].answer == EDGE_CONFIRMED ? others : fresh;
+        if (without && p.at[i].seq == without)
             continue;
-        edge_replay_lesson(d, &x[i], to);
+        edge_replay_lesson(d, &p.at[i], to);
     }
+    free(p.at);
 }
 
 void edge_replay_cache(struct edge_daemon *d, const struct edge_lessons *lessons)

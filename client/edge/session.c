@@ -10,7 +10,10 @@
 #include "common/base/log.h"
 #include "common/doors/wire.h"
 
-enum { QUEUE_DELAY_MS = 50 };
+enum {
+    QUEUE_DELAY_MS = 50,
+    QUEUE_SHARE = 20 /* looking at a long queue takes at most one part in so many of our time */
+};
 
 /* ---- sending ---- */
 
@@ -179,16 +182,20 @@ static void on_link(void *user, struct cn_link *link, const struct cn_link_event
 static void on_queue(void *user)
 {
     struct edge_session *s = user;
+    uint64_t start_ms = cn_clock_mono_ms();
     const struct edge_event ev = {.kind = EDGE_EV_QUEUE, .queue = edge_session_look(s)};
 
     s->is_queue_due = false;
+    s->look_ms = cn_clock_mono_ms() - start_ms;
     edge_session_step(s, &ev);
 }
 
 void edge_session_queue_changed(struct edge_session *s)
 {
     if (!s->is_queue_due)
-        cn_loop_set_timer(s->d->loop, cn_clock_mono_ms() + QUEUE_DELAY_MS, on_queue, s);
+        cn_loop_set_timer(s->d->loop,
+                          cn_clock_mono_ms() + QUEUE_DELAY_MS + QUEUE_SHARE * s->look_ms, on_queue,
+                          s);
     s->is_queue_due = true;
 }
 

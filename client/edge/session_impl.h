@@ -19,6 +19,7 @@ struct edge_session {
     struct edge_core core;
     struct edge_actions actions;
     bool is_stepping, is_queue_due;
+    uint64_t look_ms;                          /* that the last look at the queue took */
     uint32_t n_claimed;                        /* examples of the update that is being built */
     struct edge_event events[EDGE_MAX_EVENTS]; /* that came up while actions were carried out */
     uint32_t n_events;

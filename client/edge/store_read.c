@@ -60,7 +60,15 @@ enum cn_err edge_store_list(struct edge_store *s, enum edge_list which, uint32_t
     static const char *const sql[] = {
         [EDGE_LIST_QUEUED] = EXAMPLE "WHERE e.state = 1 ORDER BY e.id LIMIT ?",
         [EDGE_LIST_HELD_OUT] = EXAMPLE "WHERE e.state = 2 ORDER BY e.id LIMIT ?",
-        [EDGE_LIST_PENDING] = EXAMPLE "WHERE e.state IN (1, 2, 3) ORDER BY e.id DESC LIMIT ?",
+        /* The newest of each state by the index, not a sort of a long queue. */
+        [EDGE_LIST_PENDING] = EXAMPLE
+        "WHERE e.id IN ("
+        "SELECT id FROM (SELECT id FROM example WHERE state = 1 ORDER BY id DESC LIMIT ?1) "
+        "UNION ALL "
+        "SELECT id FROM (SELECT id FROM example WHERE state = 2 ORDER BY id DESC LIMIT ?1) "
+        "UNION ALL "
+        "SELECT id FROM (SELECT id FROM example WHERE state = 3 ORDER BY id DESC LIMIT ?1)) "
+        "ORDER BY e.id DESC LIMIT ?1",
         [EDGE_LIST_UNVERIFIED] =
             EXAMPLE "WHERE e.state = 4 AND e.verdict = 0 AND e.release <= (SELECT release FROM "
                     "installed) AND e.image IN (SELECT digest FROM image) ORDER BY e.id LIMIT ?",
@@ -68,6 +76,19 @@ enum cn_err edge_store_list(struct edge_store *s, enum edge_list which, uint32_t
     struct cn_stmt *CN_CLEANUP(cn_stmt_done) q = NULL;
 
     enum cn_err e = cn_db_query(s->db, &q, err, sql[which], "u", limit);
+    return e ? e : read_examples(q, ret, ret_n, err);
+}
+
+enum cn_err edge_store_list_label(struct edge_store *s, uint32_t label, bool confirmed,
+                                  uint32_t limit, struct edge_example **ret, uint32_t *ret_n,
+                                  struct cn_error *err)
+{
+    struct cn_stmt *CN_CLEANUP(cn_stmt_done) q = NULL;
+
+    enum cn_err e = cn_db_query(s->db, &q, err,
+                                EXAMPLE "WHERE e.label = ? AND e.state IN (1, 2, 3) AND "
+                                        "(e.answer = 1) = ? ORDER BY e.id DESC LIMIT ?",
+                                "uuu", label, (uint32_t)confirmed, limit);
     return e ? e : read_examples(q, ret, ret_n, err);
 }
 

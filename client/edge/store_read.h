@@ -23,6 +23,10 @@ enum edge_list {
 enum cn_err edge_store_list(struct edge_store *s, enum edge_list which, uint32_t limit,
                             struct edge_example **ret, uint32_t *ret_n,
                             struct cn_error *err) CN_NODISCARD;
+/* Pending examples of one label, newest first: people's corrections, or their confirmations. */
+enum cn_err edge_store_list_label(struct edge_store *s, uint32_t label, bool confirmed,
+                                  uint32_t limit, struct edge_example **ret, uint32_t *ret_n,
+                                  struct cn_error *err) CN_NODISCARD;
 struct edge_receipts_query {
     uint32_t limit;
     int64_t before;                /* 0: from the newest */

@@ -375,6 +375,28 @@ static void history_tells_of_every_update_that_an_example_was_in(void **state)
     assert_int_equal(lines.n, 0);
 }
 
+static void the_newest_pending_examples_of_a_label_are_found_behind_those_of_others(void **state)
+{
+    struct spool *s = *state;
+    CN_CLEANUP(cn_freep) struct edge_example *x = NULL;
+    struct cn_error err;
+    uint32_t n;
+
+    int64_t first = teach(s, about(1, 5, EDGE_CORRECTED));
+    int64_t second = teach(s, about(2, 5, EDGE_NEW_LABEL));
+    teach(s, about(3, 5, EDGE_CONFIRMED));
+    for (uint8_t i = 10; i < 60; i++)
+        teach(s, about(i, 6, EDGE_CONFIRMED));
+    OK(edge_store_list_label(s->store, 5, false, 10, &x, &n, &err));
+    assert_int_equal(n, 2);
+    assert_int_equal(x[0].id, second);
+    assert_int_equal(x[1].id, first);
+    free(cn_steal(x));
+    OK(edge_store_list_label(s->store, 6, true, 3, &x, &n, &err));
+    assert_int_equal(n, 3);
+    assert_int_equal(x[0].image.b[0], 59);
+}
+
 static void receipts_are_listed_from_the_newest_by_state_and_page(void **state)
 {
     struct spool *s = *state;
@@ -415,6 +437,7 @@ int main(void)
         CASE(undoing_takes_the_image_and_the_count_back),
         CASE(the_longest_held_out_example_goes_back_first),
         CASE(history_tells_of_every_update_that_an_example_was_in),
+        CASE(the_newest_pending_examples_of_a_label_are_found_behind_those_of_others),
         CASE(receipts_are_listed_from_the_newest_by_state_and_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
