@@ -152,7 +152,7 @@ static void put_tally(void *user, const struct cn_label_tally *t)
 
 static enum cn_err show(struct srv_admin_call *c, struct cn_error *err)
 {
-    struct srv_member *m;
+    struct srv_member *m = NULL;
     char hex[2 * CN_KEY_BYTES + 1];
     enum cn_err e = need_device(c, &m, err);
 
@@ -172,7 +172,7 @@ static enum cn_err change(struct srv_admin_call *c, enum srv_device_state to, st
     struct srv_server *s = c->s;
     const char *reason = cn_json_string(c->args, "reason", "");
     struct srv_event ev = {.kind = SRV_EV_DEVICE};
-    struct srv_member *m;
+    struct srv_member *m = NULL;
     enum cn_err e = need_device(c, &m, err);
 
     if (e != CN_OK)

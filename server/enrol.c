@@ -11,23 +11,19 @@
 #include "common/doors/wire.h"
 #include "server/gateway.h"
 
-/* Joins per second that the fleet can take, and how many may come at once: guessing a 256-bit
-   secret is hopeless at any rate, this keeps strangers from costing us anything else. */
-enum { JOINS_PER_S = 20, JOINS_AT_ONCE = 100, BUSY_RETRY_MS = 2000 };
+/* Refusals per second that strangers may cost us, and how many may come at once; who has a token is
+   never held up by its own joining. Guessing a 256-bit secret is hopeless at any rate. */
+enum { REFUSALS_PER_S = 20, REFUSALS_AT_ONCE = 100, BUSY_RETRY_MS = 2000 };
 
-static bool take_turn(struct srv_bucket *b, uint64_t now_ms)
+static void fill(struct srv_bucket *b, uint64_t now_ms)
 {
     if (b->since_ms == 0)
-        b->n = JOINS_AT_ONCE;
+        b->n = REFUSALS_AT_ONCE;
     else
-        b->n += (double)(now_ms - b->since_ms) * JOINS_PER_S / 1000;
+        b->n += (double)(now_ms - b->since_ms) * REFUSALS_PER_S / 1000;
     b->since_ms = now_ms;
-    if (b->n > JOINS_AT_ONCE)
-        b->n = JOINS_AT_ONCE;
-    if (b->n < 1)
-        return false;
-    b->n -= 1;
-    return true;
+    if (b->n > REFUSALS_AT_ONCE)
+        b->n = REFUSALS_AT_ONCE;
 }
 
 /* ---- names ---- */
@@ -106,8 +102,6 @@ static enum cn_refused admit(struct srv_server *s, const struct cn_msg *msg,
     struct srv_token_record token;
     struct cn_error err;
 
-    if (!take_turn(&s->joins, cn_clock_mono_ms()))
-        return CN_REFUSED_BUSY;
     if (msg->join.major != CN_PROTO_MAJOR)
         return CN_REFUSED_VERSION;
     if (msg->join.n_secret != CN_TOKEN_SECRET_BYTES)
@@ -155,9 +149,15 @@ void srv_enrol_on_link(void *server, struct cn_link *link, const struct cn_link_
     (void)link;
     if (ev->what != CN_LINK_MESSAGE)
         return;
-    enum cn_err e = cn_wire_decode(ev->header, 0, &s->gateway.scratch, &msg, &err);
+    fill(&s->refusals, cn_clock_mono_ms());
+    if (s->refusals.n < 1) {
+        answer(s, ev->conn, CN_REFUSED_BUSY, 0);
+        return;
+    }
     enum cn_refused refused = CN_REFUSED_FORM;
-    if (e == CN_OK && msg.kind == CN_MSG_JOIN)
+    if (cn_wire_decode(ev->header, 0, &s->gateway.scratch, &msg, &err) == CN_OK &&
+        msg.kind == CN_MSG_JOIN)
         refused = admit(s, &msg, &ev->key, &id);
+    s->refusals.n -= refused != CN_REFUSED_NONE;
     answer(s, ev->conn, refused, id);
 }

@@ -1,6 +1,7 @@
 /* Start-up, in the order in which things stand on each other, and the way back. */
 #include "server/run.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,11 +270,21 @@ static void say_ready(const struct srv_server *s)
            cn_link_endpoint(s->fleet));
 }
 
+/* Updates, chunks and matrices come and go by the megabyte. Left alone, glibc learns to keep such
+   blocks on its heaps, which then grow with the number of devices; mapped, each goes back to the
+   system when it is freed (promise 5). */
+static void keep_memory_flat(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+    mallopt(M_ARENA_MAX, 2);
+}
+
 enum cn_err srv_run(const char *dir, char *const *sets, size_t n, struct cn_error *err)
 {
     struct srv_server *CN_CLEANUP(destroy) s = cn_calloc(1, sizeof *s);
     enum cn_err e;
 
+    keep_memory_flat();
     s->data.lock_fd = -1;
     if ((e = open_durable(s, dir, sets, n, err)) != CN_OK || (e = start_shell(s, err)) != CN_OK)
         return e;

@@ -58,7 +58,7 @@ struct srv_server {
     struct srv_gateway gateway;
     struct srv_trial *trial;
     struct srv_sums *sums;
-    struct srv_bucket joins;
+    struct srv_bucket refusals; /* of enrolment */
 
     uint64_t started_ms; /* monotonic */
     bool ending;         /* nothing new begins */
