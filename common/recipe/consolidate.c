@@ -163,16 +163,19 @@ static void use_solved(struct cn_weights *w, struct cn_stats_head *solved, uint6
     cn_net_touch(w->net);
 }
 
-static enum cn_err solve(struct work *w, struct cn_error *err)
+/* *ret_solved stays false while there is nothing to solve from: no statistics, or a first image or
+   two, which have no spread. The rows that devices sent serve until then. */
+static enum cn_err solve(struct work *w, bool *ret_solved, struct cn_error *err)
 {
     CN_CLEANUP(cn_stats_head_fini) struct cn_stats_head solved = {0};
     uint64_t start = cn_clock_mono_ms();
     enum cn_err e = cn_stats_solve(w->stats, &solved, err);
 
     if (e)
-        return e;
+        return e == CN_E_STATE ? CN_OK : e;
     use_solved(w->now, &solved, w->in->seed);
     w->out.ms_solve = cn_clock_mono_ms() - start;
+    *ret_solved = true;
     return CN_OK;
 }
 
@@ -203,14 +206,12 @@ static enum cn_err offer_tuned(struct work *w, struct cn_error *err)
 
 static enum cn_err make_candidates(struct work *w, struct cn_error *err)
 {
-    uint32_t n_stats = 0;
+    bool solved = false;
     enum cn_err e;
 
-    if (w->stats)
-        (void)cn_stats_counts(w->stats, &n_stats);
-    if (n_stats > 0 && (e = solve(w, err)))
+    if (w->stats && (e = solve(w, &solved, err)))
         return e;
-    e = offer(w, n_stats > 0 ? "solve" : "merged", err);
+    e = offer(w, solved ? "solve" : "merged", err);
     return e ? e : offer_tuned(w, err);
 }
 

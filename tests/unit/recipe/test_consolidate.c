@@ -160,6 +160,24 @@ static void a_label_without_statistics_still_has_its_row(void **state)
         assert_int_not_equal(c.n_synthesized[i].label, 4);
 }
 
+static void a_fleets_first_image_alone_makes_a_release(void **state)
+{
+    struct cn_recipe r = toy_features(CN_SYNTH_CGAN);
+    static const uint32_t one = 1;
+    CN_CLEANUP(cn_blob_unref) struct cn_blob *model = NULL;
+    CN_CLEANUP(cn_learner_destroy) struct cn_learner *l = NULL;
+
+    (void)state;
+    r.min_count = 1;
+    CN_CLEANUP(toy_fini) struct toy t = toy_make(&r, &one, 1, 1, 31);
+    assert_int_equal(cn_recipe_genesis(&r, &model, NULL), CN_OK);
+    CN_CLEANUP(cn_buf_fini) struct cn_buf update = toy_update(model, &t, 5);
+    CN_CLEANUP(cn_consolidation_fini)
+    struct cn_consolidation c = toy_round(model, NULL, &update, 1, NULL, 0);
+    l = open_candidate(&c, "merged");
+    assert_labels(l, &one, 1);
+}
+
 static void every_switch_of_the_synthesizer_is_honoured(void **state)
 {
     static const enum cn_synth_kind kinds[] = {CN_SYNTH_NONE, CN_SYNTH_MOMENTS, CN_SYNTH_CGAN};
@@ -247,6 +265,7 @@ int main(void)
         cmocka_unit_test(merged_labels_become_one_row),
         cmocka_unit_test(retired_labels_leave_the_model),
         cmocka_unit_test(a_label_without_statistics_still_has_its_row),
+        cmocka_unit_test(a_fleets_first_image_alone_makes_a_release),
         cmocka_unit_test(every_switch_of_the_synthesizer_is_honoured),
         cmocka_unit_test(the_article_merges_and_fine_tunes),
         cmocka_unit_test(scores_count_right_and_wrong_per_label),
