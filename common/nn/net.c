@@ -17,7 +17,7 @@ static void add_tensors(struct cn_net *net, const struct cn_layer *l, struct cn_
     uint32_t n = cn_param_list(l, in, net->n_labels, param);
 
     for (uint32_t i = 0; i < n; i++) {
-        struct cn_tensor *t = &net->tensor[net->n_tensors], *g = &net->grad[net->n_tensors++];
+        struct cn_tensor *t = &net->tensor[net->n_tensors++];
         char name[CN_MAX_TENSOR_NAME_BYTES + 1];
 
         snprintf(name, sizeof name, "%s.%s", l->name, param[i].suffix);
@@ -25,9 +25,28 @@ static void add_tensors(struct cn_net *net, const struct cn_layer *l, struct cn_
         t->by_label = param[i].by_label;
         t->frozen = l->frozen || param[i].running;
         cn_param_fill(&param[i], t->data, cn_tensor_size(t), rng);
-        cn_tensor_init(g, name, t->n_dims, t->dims);
-        g->by_label = t->by_label;
-        g->frozen = t->frozen;
+    }
+}
+
+void cn_net_drop_grads(struct cn_net *net)
+{
+    for (uint32_t i = 0; i < net->n_tensors; i++) {
+        free(net->grad[i].data);
+        net->grad[i] = net->tensor[i];
+        net->grad[i].data = NULL;
+    }
+}
+
+void cn_net_need_grads(struct cn_net *net)
+{
+    for (uint32_t i = 0; i < net->n_tensors; i++) {
+        struct cn_tensor *g = &net->grad[i], shape = *g;
+
+        if (g->data)
+            continue;
+        cn_tensor_init(g, shape.name, shape.n_dims, shape.dims);
+        g->by_label = shape.by_label;
+        g->frozen = shape.frozen;
     }
 }
 
@@ -187,6 +206,7 @@ enum cn_err cn_net_new(struct cn_net **ret, const struct cn_arch *arch, uint32_t
         add_tensors(net, &net->arch.layers[i], s, &rng);
         s = shape_after(net, i, s);
     }
+    cn_net_drop_grads(net);
     cn_net_wire(net);
     *ret = net;
     return CN_OK;
@@ -236,6 +256,7 @@ struct cn_tensor *cn_net_tensors(struct cn_net *net, uint32_t *ret_n)
 
 struct cn_tensor *cn_net_grads(struct cn_net *net, uint32_t *ret_n)
 {
+    cn_net_need_grads(net);
     *ret_n = net->n_tensors;
     return net->grad;
 }

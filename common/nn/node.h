@@ -111,6 +111,10 @@ struct cn_net {
 void cn_net_wire(struct cn_net *net);
 /* Frees nodes and buffers; the tensors stay. */
 void cn_net_unwire(struct cn_net *net);
+/* Gradients take their memory with the first backward: a network that only predicts has none. After
+   a widen they are dropped, being of another shape. */
+void cn_net_need_grads(struct cn_net *net);
+void cn_net_drop_grads(struct cn_net *net);
 /* Buffers for n samples at least. */
 void cn_net_reserve(struct cn_net *net, uint32_t n);
 

@@ -173,6 +173,7 @@ static enum cn_err check_grads(const struct cn_opt *opt, const struct cn_net *ne
 enum cn_err cn_opt_step(struct cn_opt *opt, struct cn_net *net, struct cn_error *err)
 {
     assert(net->n_tensors == opt->n_tensors);
+    cn_net_need_grads(net);
     enum cn_err e = check_grads(opt, net, err);
 
     if (e)

@@ -76,6 +76,7 @@ static const float *run_back(struct cn_net *net, const float *dy, bool want_dx, 
     unsigned flush = cn_flush_enter();
 
     assert(net->last.n > 0); /* after a forward */
+    cn_net_need_grads(net);
     for (uint32_t i = net->n_nodes; i-- > end;) {
         struct cn_node *node = &net->node[i];
         struct cn_pass p = net->last;

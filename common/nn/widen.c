@@ -41,8 +41,8 @@ enum cn_err cn_net_widen(struct cn_net *net, const uint32_t *from, uint32_t n_fr
     for (uint32_t i = 0; i < net->n_tensors; i++) {
         cn_tensor_relabel(&net->tensor[i], from, n_from, to, n_to);
         draw_new_rows(&net->tensor[i], from, n_from, to, new_std, rng);
-        cn_tensor_relabel(&net->grad[i], from, n_from, to, n_to);
     }
+    cn_net_drop_grads(net); /* they were of another shape */
     cn_net_wire(net);
     return CN_OK;
 }

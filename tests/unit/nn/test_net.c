@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/nn/node.h"
 #include "tests/unit/nn/nets.h"
 
 static void equal_seeds_give_equal_networks(void **state)
@@ -50,6 +51,40 @@ static void tensors_start_as_keras_starts_them(void **state)
     assert_true(t[4].data[0] == 0 && t[5].data[0] == 1);
     assert_true(t[4].frozen && t[5].frozen && !t[2].frozen);
     assert_true(t[8].by_label && t[9].by_label && !t[0].by_label);
+    cn_net_destroy(&net);
+}
+
+static bool has_grads(const struct cn_net *net)
+{
+    for (uint32_t i = 0; i < net->n_tensors; i++)
+        if (net->grad[i].data)
+            return true;
+    return false;
+}
+
+static void gradients_take_memory_when_they_are_first_needed(void **state)
+{
+    (void)state;
+    static const uint32_t from[] = {1, 2, 3}, to[] = {3, 4};
+    struct cn_arch arch = classifier(8, 4);
+    struct cn_net *net = make(&arch, 3, 5);
+    float *x = numbers(64, 1), p[3], dy[3] = {1, -1, 0};
+    struct cn_rng rng;
+    struct cn_error err;
+
+    cn_net_predict(net, x, 1, p);
+    assert_false(has_grads(net));
+    (void)cn_net_forward(net, x, NULL, 1, true);
+    (void)cn_net_backward(net, dy, false);
+    assert_true(has_grads(net));
+    cn_rng_init(&rng, 1);
+    assert_int_equal(cn_net_widen(net, from, 3, to, 2, 0, &rng, &err), CN_OK);
+    assert_false(has_grads(net));
+    (void)cn_net_forward(net, x, NULL, 1, true);
+    (void)cn_net_backward(net, dy, false);
+    assert_int_equal(net->grad[3].dims[0], 2);
+    assert_true(net->grad[3].data[0] == 1 && net->grad[3].data[1] == -1);
+    free(x);
     cn_net_destroy(&net);
 }
 
@@ -447,6 +482,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_seeds_give_equal_networks),
         cmocka_unit_test(tensors_start_as_keras_starts_them),
+        cmocka_unit_test(gradients_take_memory_when_they_are_first_needed),
         cmocka_unit_test(training_learns_the_batch),
         cmocka_unit_test(sgd_steps_against_the_gradient_with_momentum),
         cmocka_unit_test(one_sample_trains_as_its_parts_do_one_by_one),
