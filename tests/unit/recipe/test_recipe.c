@@ -10,6 +10,7 @@
 
 #include "common/recipe/settings.h"
 #include "common/recipe/trunk.h"
+#include "common/recipe/weights.h"
 #include "tests/unit/recipe/toy.h"
 
 static void the_defaults_are_valid(void **state)
@@ -144,6 +145,24 @@ static void the_trunk_does_not_see_brightness(void **state)
                 assert_true(phi[map * 16 + cell] == 0);
 }
 
+/* 64 filters on 150x150 pixels are 5.7 MB a sample. */
+static void large_images_go_through_the_network_in_small_batches(void **state)
+{
+    static const struct {
+        uint32_t side, batch;
+    } want[] = {{28, 20}, {150, 5}, {256, 2}};
+    static const uint32_t label = 1;
+
+    (void)state;
+    for (size_t i = 0; i < CN_COUNT(want); i++) {
+        struct cn_recipe r = cn_recipe_default(CN_RECIPE_ARTICLE, 1, want[i].side, want[i].side);
+        CN_CLEANUP(cn_weights_destroy) struct cn_weights *w = NULL;
+        assert_int_equal(cn_weights_new(&w, &r, &label, 1, NULL), CN_OK);
+        assert_int_equal(cn_weights_batch(w, 20), want[i].batch);
+        assert_int_equal(cn_weights_batch(w, 1), 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +172,7 @@ int main(void)
         cmocka_unit_test(genesis_is_the_same_everywhere),
         cmocka_unit_test(the_trunk_is_grown_from_the_seed),
         cmocka_unit_test(the_trunk_does_not_see_brightness),
+        cmocka_unit_test(large_images_go_through_the_network_in_small_batches),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
