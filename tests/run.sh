@@ -71,7 +71,7 @@ article)
         --images ../shared/data/intel-scenes/train
     ;;
 *)
-    sed -n '2,11p' "$0" | cut -c3-
+    sed -n '2,10p' "$0" | cut -c3-
     exit 2
     ;;
 esac
