@@ -7,6 +7,7 @@
 #   tests/run.sh fuzz [S]   every fuzz target for S seconds (default 60), clang's libFuzzer
 #   tests/run.sh sim [N]    the protocol simulator over N seeds (default 100000)
 #   tests/run.sh kill       the long story: 50 random kill -9 during a demo-sized run
+#   tests/run.sh memory     the coordinator's peak with 200 devices against its peak with 5
 #   tests/run.sh article    the article's three scenarios at its size, 150x150 grey, without and with the CGAN
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -70,8 +71,13 @@ article)
     OMP_NUM_THREADS=1 python3 -B tests/integration/article/article.py --build build/release \
         --images ../shared/data/intel-scenes/train
     ;;
+memory)
+    deploy/install-deps.sh build test
+    build release
+    python3 -B tests/integration/memory.py --build build/release
+    ;;
 *)
-    sed -n '2,10p' "$0" | cut -c3-
+    sed -n '2,11p' "$0" | cut -c3-
     exit 2
     ;;
 esac

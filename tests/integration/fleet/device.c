@@ -84,11 +84,16 @@ static void build_shared(struct fleet *f)
     f->update = cn_blob_take(&bytes);
 }
 
+static bool is_done(const struct fleet_device *d)
+{
+    return d->n_committed >= d->fleet->updates;
+}
+
 static void build(struct fleet_device *d, const struct edge_action *a)
 {
     struct edge_event ev = {.kind = EDGE_EV_BUILT};
 
-    if (d->n_committed == d->fleet->updates) { /* asked once more before it could say it is done */
+    if (is_done(d)) { /* asked once more before it could say it is done */
         carry_out(d, &ev, (struct cn_bytes){0});
         return;
     }
@@ -166,15 +171,13 @@ static void install(struct fleet_device *d, const struct edge_action *a)
 
 static void settled(struct fleet_device *d, bool committed)
 {
+    bool was_done = is_done(d);
+
     d->fleet->n_committed += committed;
     d->fleet->n_rejected += !committed;
     d->n_committed += committed;
-    if (d->n_committed == d->fleet->updates)
-        d->fleet->n_done++;
-    else
-        tell_queue(d, d->fleet->n_examples);
-    if (d->n_committed == d->fleet->updates)
-        tell_queue(d, 0);
+    d->fleet->n_done += is_done(d) && !was_done;
+    tell_queue(d, is_done(d) ? 0 : d->fleet->n_examples);
 }
 
 static void upload(struct fleet_device *d, const struct edge_action *a)
@@ -314,7 +317,7 @@ void fleet_explain(const struct fleet *f)
 {
     for (uint32_t i = 0, said = 0; i < f->n_devices && said < 10; i++) {
         const struct fleet_device *d = f->devices[i];
-        if (d->n_committed >= f->updates)
+        if (is_done(d))
             continue;
         struct edge_why why = edge_core_why_first(&d->core);
         fprintf(stderr, "fleet: device %u has %u of %u: %s\n", i + 1, d->n_committed, f->updates,
