@@ -19,7 +19,6 @@
 
 enum { FIRM_PASSES = 16 };
 static const float RATE = 1.5f, MOMENTUM = 0.9f; /* the weighted kernel's norm is about 1 */
-static const float UNSEEN = -1e9f;               /* share of a row that the batch does not hold */
 
 struct fit {
     uint32_t n, rows, dim;
@@ -100,8 +99,10 @@ static void load(struct fit *f, const struct cn_head *head, const struct cn_metr
         f->weight[i] = total > 0 ? (float)(samples[i].weight * f->n / total) : 0;
         f->adjust[f->hard[i]] += total > 0 ? (float)(samples[i].weight / total) : 0;
     }
+    /* One imagined sample of every row: a label that is alone here must still win against others.
+     */
     for (uint32_t c = 0; c < f->rows; c++)
-        f->adjust[c] = f->adjust[c] > 0 ? logf(f->adjust[c]) : UNSEEN;
+        f->adjust[c] = logf((f->adjust[c] * (float)f->n + 1) / (float)(f->n + f->rows));
     cn_fit_logits(head, phi, f->n, f->z0);
     memcpy(f->z, f->z0, (size_t)f->n * f->rows * sizeof *f->z);
     cn_metric_whiten(metric, phi, f->n, f->u);

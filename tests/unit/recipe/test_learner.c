@@ -240,6 +240,26 @@ static void not_a_number_leaves_the_model_as_it_was(void **state)
     assert_memory_equal(before, after, sizeof before);
 }
 
+/* The bad one is among many, so that some steps go well before it is met. */
+static void a_failure_half_way_takes_back_the_steps_before_it(void **state)
+{
+    struct cn_recipe r = recipe_of(state);
+    static const uint32_t labels[] = {1, 2, 3};
+    CN_CLEANUP(cn_blob_unref) struct cn_blob *model = release_of(state);
+    CN_CLEANUP(cn_learner_destroy) struct cn_learner *l = open_learner(model);
+    CN_CLEANUP(toy_fini) struct toy t = toy_make(&r, labels, 3, 20, 13);
+    struct cn_train_report report;
+    struct cn_error err;
+    float before[3], after[3];
+
+    cn_learner_predict(l, t.phi + t.size, 1, false, before);
+    t.phi[59 * t.size] = t.phi[31 * t.size] = NAN;
+    assert_int_equal(cn_learner_train(l, t.examples, 1, t.examples + 1, 59, 1, &report, &err),
+                     CN_E_NUMERIC);
+    cn_learner_predict(l, t.phi + t.size, 1, false, after);
+    assert_memory_equal(before, after, sizeof before);
+}
+
 static void equal_seeds_give_equal_models(void **state)
 {
     struct cn_recipe r = recipe_of(state);
@@ -281,6 +301,7 @@ static void bytes_that_are_no_model_do_not_open(void **state)
     TEST(a_local_label_gets_its_canonical_id, kind)                                                \
     TEST(a_local_label_that_turns_out_known_becomes_one_row, kind)                                 \
     TEST(not_a_number_leaves_the_model_as_it_was, kind)                                            \
+    TEST(a_failure_half_way_takes_back_the_steps_before_it, kind)                                  \
     TEST(equal_seeds_give_equal_models, kind)
 #define TEST(name, kind) {#name " (" #kind ")", name, NULL, NULL, &kind},
 
