@@ -55,8 +55,10 @@ enum cn_err ctl_line_open(struct ctl_line **ret, const struct ctl_options *o, st
     snprintf(line->endpoint, sizeof line->endpoint, "ipc://%.1000s/admin.ipc", dir);
     if (o->endpoint)
         snprintf(line->endpoint, sizeof line->endpoint, "%s", o->endpoint);
-    struct cn_link_dial_conf conf = {
-        .endpoint = line->endpoint, .server = server, .secret = line->secret};
+    struct cn_link_dial_conf conf = {.endpoint = line->endpoint,
+                                     .server = server,
+                                     .secret = line->secret,
+                                     .max_header_bytes = CN_MAX_JSON_BYTES};
     if ((e = cn_link_dial(&line->link, &conf, err)))
         return e;
     *ret = cn_steal(line);

@@ -69,7 +69,8 @@ static int by_number(const void *a, const void *b)
     return (x->number > y->number) - (x->number < y->number);
 }
 
-/* A map from name to number becomes the list of names in the order of their numbers. */
+/* A map from name to number becomes the list of names in the order of their numbers. The article's
+   "noise" is what a fleet has without being told: its placeholder. */
 static enum cn_err names_of_map(const struct cn_json *map, struct cn_json *to, struct cn_error *err)
 {
     CN_CLEANUP(cn_freep) struct numbered *at = cn_calloc(cn_json_n(map), sizeof(struct numbered));
@@ -81,7 +82,8 @@ static enum cn_err names_of_map(const struct cn_json *map, struct cn_json *to, s
     while (cn_json_next(map, &it, &key, &value)) {
         if (cn_json_type(value) != CN_JSON_INT)
             return cn_fail(err, CN_E_PARSE, "\"%.64s\" has no number", key);
-        at[n++] = (struct numbered){cn_json_as_int(value, 0), key};
+        if (strcmp(key, "noise") != 0)
+            at[n++] = (struct numbered){cn_json_as_int(value, 0), key};
     }
     qsort(at, n, sizeof *at, by_number);
     for (size_t i = 0; i < n; i++)

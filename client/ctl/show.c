@@ -37,6 +37,20 @@ static void append_bytes(struct cn_buf *out, double n)
     cn_buf_printf(out, u == 0 || n >= 100 ? "%.0f %s" : "%.1f %s", n, units[u]);
 }
 
+/* What a key's name says of its value: the admin protocol has units in its names. */
+static enum ctl_format format_of(const char *key)
+{
+    static const char *const moments[] = {"created_ms", "time_ms",   "opened_ms",    "closes_ms",
+                                          "until_ms",   "joined_ms", "last_seen_ms", "expires_ms"};
+
+    for (size_t i = 0; i < CN_COUNT(moments); i++)
+        if (strcmp(key, moments[i]) == 0)
+            return CTL_AGO;
+    if (strstr(key, "bytes") || strcmp(key, "received") == 0 || strcmp(key, "sent") == 0)
+        return CTL_BYTES;
+    return strcmp(key, "score") == 0 || strcmp(key, "change") == 0 ? CTL_PERCENT : CTL_TEXT;
+}
+
 /* A value on one line; objects as "key value, key value". */
 static void append(struct cn_buf *out, const struct cn_json *v, enum ctl_format f, int depth)
 {
@@ -46,13 +60,7 @@ static void append(struct cn_buf *out, const struct cn_json *v, enum ctl_format 
 
     switch (cn_json_type(v)) {
     case CN_JSON_NULL: cn_buf_printf(out, "-"); break;
-    case CN_JSON_BOOL: {
-        struct cn_buf text = {0};
-        cn_json_dump(v, false, &text);
-        cn_buf_printf(out, "%s", strcmp(cn_buf_cstr(&text), "true") == 0 ? "yes" : "no");
-        cn_buf_fini(&text);
-        break;
-    }
+    case CN_JSON_BOOL: cn_buf_printf(out, "%s", cn_json_as_bool(v, false) ? "yes" : "no"); break;
     case CN_JSON_INT:
     case CN_JSON_REAL:
         if (f == CTL_AGO)
@@ -74,15 +82,9 @@ static void append(struct cn_buf *out, const struct cn_json *v, enum ctl_format 
         }
         break;
     case CN_JSON_OBJECT:
-        while (depth < 4 && cn_json_next(v, &it, &key, &member)) {
-            size_t n = strlen(key);
-            enum ctl_format of =
-                n > 3 && strcmp(key + n - 3, "_ms") == 0 && n > 8 ? CTL_AGO : CTL_TEXT;
-            if (strstr(key, "received") || strstr(key, "sent") || strstr(key, "bytes"))
-                of = CTL_BYTES;
-            cn_buf_printf(out, "%s%s ", out->n && depth == 0 && it ? "" : "", key);
-            append(out, member, of, depth + 1);
-            cn_buf_printf(out, "  ");
+        for (int i = 0; depth < 4 && cn_json_next(v, &it, &key, &member); i++) {
+            cn_buf_printf(out, "%s%s ", i ? ", " : "", key);
+            append(out, member, format_of(key), depth + 1);
         }
         break;
     }
@@ -110,50 +112,74 @@ static void show_list(const struct ctl_command *c, const struct cn_json *list, b
     ctl_table_print(t, colour);
 }
 
+/* A list of objects: a table of their keys, in the order of the first one. */
+static void show_objects(const char *title, const struct cn_json *list, bool colour)
+{
+    struct ctl_command c = {.name = ""};
+    const struct cn_json *v;
+    const char *key;
+    void *it = NULL;
+    uint32_t n = 0;
+
+    while (n < CTL_MAX_COLUMNS && cn_json_next(cn_json_at(list, 0), &it, &key, &v)) {
+        enum ctl_format f = format_of(key);
+        bool number = cn_json_type(v) == CN_JSON_INT && f == CTL_TEXT;
+        c.columns[n++] = (struct ctl_column){key, key, number ? CTL_NUMBER : f};
+    }
+    printf("\n%s\n", title);
+    show_list(&c, list, colour);
+}
+
 static void show_line(const char *title, const struct cn_json *v, enum ctl_format f, int width)
 {
-    CN_CLEANUP(cn_buf_fini) struct cn_buf text = {0}, safe = {0};
+    CN_CLEANUP(cn_buf_fini) struct cn_buf text = {0};
+    CN_CLEANUP(cn_buf_fini) struct cn_buf safe = {0};
 
-    /* A list of objects takes a line each. */
-    if (cn_json_type(v) == CN_JSON_ARRAY && cn_json_type(cn_json_at(v, 0)) == CN_JSON_OBJECT) {
-        printf("%s\n", title);
-        for (size_t i = 0; i < cn_json_n(v); i++)
-            show_line("", cn_json_at(v, i), f, 2);
-        return;
-    }
     append(&text, v, f, 0);
     ctl_table_escape(&safe, cn_buf_cstr(&text));
-    if (title[0] || width < 4)
+    if (title[0])
         printf("%-*s  %s\n", width, title, cn_buf_cstr(&safe));
     else
         printf("%s\n", cn_buf_cstr(&safe));
 }
 
-void ctl_show(const struct ctl_command *c, const struct cn_json *answer, bool colour)
+static bool is_objects(const struct cn_json *v)
 {
-    const char *key;
+    return cn_json_type(v) == CN_JSON_ARRAY && cn_json_type(cn_json_at(v, 0)) == CN_JSON_OBJECT;
+}
+
+static void show_object(const struct ctl_command *c, const struct cn_json *answer, bool colour)
+{
     const struct cn_json *v;
+    const char *key;
     void *it = NULL;
     int width = 0;
 
-    if (c->list) {
-        if (cn_json_n(cn_json_get(answer, c->list)) == 0)
-            printf("none\n");
-        else
-            show_list(c, cn_json_get(answer, c->list), colour);
-        return;
-    }
     for (const struct ctl_column *k = c->columns; k->key; k++)
         width = (int)strlen(k->title) > width ? (int)strlen(k->title) : width;
-    for (const struct ctl_column *k = c->columns; k->key; k++)
-        show_line(k->title, cn_json_get(answer, k->key), k->format, k->title[0] ? width : 9);
+    for (const struct ctl_column *k = c->columns; k->key; k++) {
+        v = cn_json_get(answer, k->key);
+        if (is_objects(v))
+            show_objects(k->title, v, colour);
+        else
+            show_line(k->title, v, k->format, width);
+    }
     if (c->columns[0].key)
         return;
     while (cn_json_next(answer, &it, &key, &v)) {
-        size_t n = strlen(key);
-        enum ctl_format f = n > 3 && strcmp(key + n - 3, "_ms") == 0 ? CTL_AGO
-                            : strstr(key, "bytes")                   ? CTL_BYTES
-                                                                     : CTL_TEXT;
-        show_line(key, v, f, 14);
+        if (is_objects(v))
+            show_objects(key, v, colour);
+        else
+            show_line(key, v, format_of(key), 14);
     }
+}
+
+void ctl_show(const struct ctl_command *c, const struct cn_json *answer, bool colour)
+{
+    if (!c->list)
+        show_object(c, answer, colour);
+    else if (cn_json_n(cn_json_get(answer, c->list)) == 0)
+        printf("none\n");
+    else
+        show_list(c, cn_json_get(answer, c->list), colour);
 }

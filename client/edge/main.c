@@ -12,7 +12,7 @@ static const struct edge_command commands[] = {
      "A token comes from the fleet's operator (`cairn device token`), can be used once, and names the\n"
      "coordinator and its key. Joining makes this device's own keys and leaves everything in the data\n"
      "directory. If joining was interrupted, run it again with the same token.\n\n"
-     "  cairn-edge join CAIRN1... --data /srv/camera --name door-camera", edge_cmd_join},
+     "  cairn-edge join AcoO6o3d7Z... --data /srv/camera --name door-camera", edge_cmd_join},
     {"run", "", 0, 0, "run the daemon",
      "Serves the local API (its address stands in DATA/api.address), keeps what people teach, and\n"
      "talks to the coordinator whenever that can be reached. It works offline for as long as need be.\n"

@@ -125,6 +125,11 @@ double cn_json_as_real(const struct cn_json *j, double or_else)
     return json_is_number(in(j)) ? json_number_value(in(j)) : or_else;
 }
 
+bool cn_json_as_bool(const struct cn_json *j, bool or_else)
+{
+    return cn_json_type(j) == CN_JSON_BOOL ? json_is_true(in(j)) : or_else;
+}
+
 const char *cn_json_string(const struct cn_json *object, const char *key, const char *or_else)
 {
     return cn_json_as_string(cn_json_get(object, key), or_else);
@@ -142,9 +147,7 @@ double cn_json_real(const struct cn_json *object, const char *key, double or_els
 
 bool cn_json_bool(const struct cn_json *object, const char *key, bool or_else)
 {
-    const struct cn_json *j = cn_json_get(object, key);
-
-    return cn_json_type(j) == CN_JSON_BOOL ? json_is_true(in(j)) : or_else;
+    return cn_json_as_bool(cn_json_get(object, key), or_else);
 }
 
 static enum cn_err need(const struct cn_json *object, const char *key, enum cn_json_type type,

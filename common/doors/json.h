@@ -62,6 +62,7 @@ bool cn_json_next(const struct cn_json *object, void **it, const char **ret_key,
 const char *cn_json_as_string(const struct cn_json *j, const char *or_else);
 int64_t cn_json_as_int(const struct cn_json *j, int64_t or_else);
 double cn_json_as_real(const struct cn_json *j, double or_else);
+bool cn_json_as_bool(const struct cn_json *j, bool or_else);
 
 /* Building. A set replaces; setters copy. Bytes that are not UTF-8 become '?', NaN and infinity
    null, a NULL string null. */

@@ -132,8 +132,7 @@ static void sums_of_sums_are_the_sums(void **state)
 {
     (void)state;
     CN_CLEANUP(cn_sums_destroy)
-    struct cn_sums *all = cn_sums_new(),
-                   *left = cn_sums_new(), *right = cn_sums_new();
+    struct cn_sums *all = cn_sums_new(), *left = cn_sums_new(), *right = cn_sums_new();
     CN_CLEANUP(held_fini) struct held a = body((const float[]){0.3f, -0.7f}, 2);
     CN_CLEANUP(held_fini) struct held b = body((const float[]){1e-4f, 63.9f}, 2);
     CN_CLEANUP(held_fini)
