@@ -5,7 +5,9 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/model/pack.h"
 #include "server/gateway.h"
+#include "server/store_release.h"
 
 struct srv_sums *srv_sums_new(void)
 {
@@ -30,7 +32,7 @@ struct job {
     uint32_t labels[CN_MAX_LABELS]; /* that an update may carry */
     uint32_t n_labels, device, base, staleness;
     uint64_t seq, round;
-    struct cn_digest digest;
+    struct cn_digest digest, built_on; /* built_on: the model of the release that it names */
     enum cn_reject reject;
     struct cn_error err;
     uint64_t ms;
@@ -74,6 +76,20 @@ static enum cn_reject reject_of(enum cn_err e)
     return CN_REJECT_FORM;
 }
 
+/* The release's number alone does not tell our release 7 from another fleet's. */
+static enum cn_err check_base(struct job *j, struct cn_bytes bytes)
+{
+    struct cn_pack *CN_CLEANUP(cn_pack_close) pack = NULL;
+    enum cn_err e = cn_pack_open(&pack, bytes, &j->err);
+
+    if (e != CN_OK)
+        return e;
+    if (!cn_digest_equal(&cn_pack_head(pack)->base_digest, &j->built_on))
+        return cn_fail(&j->err, CN_E_VERSION,
+                       "the update was built on another model than that of the release it names");
+    return CN_OK;
+}
+
 static void run(struct cn_job *job)
 {
     struct job *j = (struct job *)job;
@@ -86,6 +102,8 @@ static void run(struct cn_job *job)
         cn_fail(&j->err, CN_E_CRYPTO, "the bytes that arrived are not those that were offered");
     } else {
         enum cn_err e = ready(j);
+        if (e == CN_OK)
+            e = check_base(j, bytes);
         if (e == CN_OK)
             e = cn_merge_add(j->sums->merge, bytes, j->labels, j->n_labels, j->staleness, &j->err);
         j->reject = reject_of(e);
@@ -124,9 +142,14 @@ static void done(struct cn_job *job)
 void srv_merge_start(struct srv_server *s, const struct srv_action *a, struct cn_buf *slot)
 {
     struct job *j = cn_calloc(1, sizeof *j);
+    struct srv_release base = {0};
+    struct cn_error err;
 
+    if (srv_store_release(s->db, a->slot.base, &base, &err) != CN_OK)
+        cn_log(CN_LOG_WARN, "update.base-unknown", "device=%u base=%u", a->device, a->slot.base);
     *j = (struct job){.job = {.run = run, .done = done},
                       .s = s,
+                      .built_on = base.model.digest,
                       .sums = s->sums,
                       .update = cn_blob_take(slot),
                       .model = cn_blob_ref(s->model),

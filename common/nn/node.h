@@ -111,8 +111,7 @@ struct cn_net {
 void cn_net_wire(struct cn_net *net);
 /* Frees nodes and buffers; the tensors stay. */
 void cn_net_unwire(struct cn_net *net);
-/* Gradients take their memory with the first backward: a network that only predicts has none. After
-   a widen they are dropped, being of another shape. */
+/* Gradients take memory with the first backward; a widen drops them, being of another shape. */
 void cn_net_need_grads(struct cn_net *net);
 void cn_net_drop_grads(struct cn_net *net);
 /* Buffers for n samples at least. */

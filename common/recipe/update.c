@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/doors/crypto.h"
 #include "common/recipe/settings.h"
 #include "common/recipe/teach.h"
 #include "common/recipe/weights.h"
@@ -276,6 +277,7 @@ static enum cn_err write(struct build *b, struct cn_buf *out, struct cn_error *e
         return e;
     cn_settings_write(r, settings);
     struct cn_pack_head head = {.kind = CN_PACK_UPDATE,
+                                .base_digest = cn_digest_of(b->model.at, b->model.n),
                                 .labels = b->before->labels,
                                 .n_labels = b->before->n_labels,
                                 .counts = b->counts,

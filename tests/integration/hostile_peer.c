@@ -191,6 +191,11 @@ static void another_recipe(struct parts *p)
             p->settings[i].number ^= 1;
 }
 
+static void another_fleets_release(struct parts *p)
+{
+    p->head.base_digest.b[0] ^= 1;
+}
+
 static void a_label_that_nobody_has(struct parts *p)
 {
     p->counts[p->head.n_counts - 1].label = 4000;
@@ -234,6 +239,7 @@ static void a_spoilt_update_is_rejected_by_name(void **state)
         {"a tensor of another network", a_tensor_of_another_network, CN_REJECT_SHAPE},
         {"an update without its rows", half_of_it, CN_REJECT_FORM},
         {"another recipe's update", another_recipe, CN_REJECT_FLEET},
+        {"an update to another fleet's release", another_fleets_release, CN_REJECT_FLEET},
         {"an unknown label", a_label_that_nobody_has, CN_REJECT_LABEL},
         {"absurd counts", more_images_than_there_are, CN_REJECT_COUNTS},
         {"a model for an update", a_model, CN_REJECT_FORM},
