@@ -196,6 +196,7 @@ labels=$(admin status --json | jq .labels)
 say ""
 say "summary after $((SECONDS - start_s)) s"
 say "  $corrections answers of people: $(total .examples.committed) in a release, $(total .examples.held_out) held out to test releases, $(total '.examples.queued') waiting on their edge for more of their label, $lost lost"
+[ "$recipe" != article ] || say "  $(total .examples.counted) rewards were counted only: the article's network learns from its errors"
 say "  updates on the wire: $(mb "$(total .bytes.sent)") sent by $edges edges; the last one was $(on 1 status --json | jq -r '"\(.updates.last_wire_bytes) bytes, as raw fp32 \(.updates.last_raw_bytes)"')"
 accuracy=null forgetting=null
 if [ -e "$work/eval-$steps.json" ]; then

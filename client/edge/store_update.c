@@ -172,5 +172,7 @@ enum cn_err edge_store_verified(struct edge_store *s, const int64_t *examples,
     enum cn_err e = cn_db_begin(s->db, &tx, err);
     for (uint32_t i = 0; i < n && !e; i++)
         e = verify_one(s, examples[i], verdicts[i], now_ms, err);
-    return e ? e : cn_db_commit(&tx, err);
+    if (!e)
+        e = cn_db_commit(&tx, err);
+    return e || s->keep_images ? e : cn_db_scrub(s->db, err);
 }

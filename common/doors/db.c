@@ -380,7 +380,8 @@ static enum cn_err set_up(struct cn_db *db, const struct cn_db_conf *conf, struc
 
     if ((code = run(db, "cannot open", err,
                     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                    "PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF;")) != CN_OK ||
+                    "PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF; PRAGMA secure_delete=ON;")) !=
+            CN_OK ||
         (code = migrate(db, conf, err)) != CN_OK || conf->max_bytes == 0)
         return code;
     if ((code = read_pragma(db, "PRAGMA page_size", &page_bytes, err)) != CN_OK)
@@ -450,6 +451,11 @@ enum cn_err cn_db_backup(struct cn_db *db, const char *path, struct cn_error *er
     }
     struct cn_db copy = {.handle = to, .path = (char *)path};
     return rc == SQLITE_OK ? CN_OK : fail_db(&copy, rc, "cannot write the backup", err);
+}
+
+enum cn_err cn_db_scrub(struct cn_db *db, struct cn_error *err)
+{
+    return run(db, "cannot empty the log", err, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 uint64_t cn_db_size_bytes(struct cn_db *db, uint64_t *ret_free_bytes)

@@ -71,6 +71,9 @@ void cn_db_rollback(struct cn_db **tx);
 
 /* A consistent copy of the live database at path (replaced if there). */
 enum cn_err cn_db_backup(struct cn_db *db, const char *path, struct cn_error *err) CN_NODISCARD;
+/* What was deleted is gone from the disk: rows are overwritten with zeros when they are deleted,
+   and this empties the log that may still hold them. Not inside a transaction. */
+enum cn_err cn_db_scrub(struct cn_db *db, struct cn_error *err) CN_NODISCARD;
 /* Size of the database file in bytes, and how much of it is free inside. */
 uint64_t cn_db_size_bytes(struct cn_db *db, uint64_t *ret_free_bytes);
 
