@@ -128,8 +128,9 @@ mb() { awk -v b="$1" 'BEGIN { printf "%.1f MB", b / 1e6 }'; }
 settle() { # until nothing that may be sent is left on any edge
     local deadline=$((SECONDS + 120))
     for e in $(seq "$edges"); do on "$e" flush >/dev/null; done
-    while [ $SECONDS -lt $deadline ]; do
-        [ "$(total '.examples.sendable + .examples.in_update')" = 0 ] && break
+    local quiet=0 # looks in a row: between being chosen and being in an update an image is in neither
+    while [ $SECONDS -lt $deadline ] && [ $quiet -lt 3 ]; do
+        if [ "$(total '.examples.sendable + .examples.in_update')" = 0 ]; then quiet=$((quiet + 1)); else quiet=0; fi
         sleep .3
     done
     local want

@@ -74,7 +74,8 @@ def tell(killer, teachers):
 
 def is_settled(edge):
     examples = edge.status()["examples"]
-    return examples["sendable"] == 0 and examples["in_update"] == 0 and examples["waiting_label"] == 0
+    # With min_count 1 nothing stays queued; an update that is being built still counts as queued.
+    return examples["queued"] == 0 and examples["in_update"] == 0 and examples["waiting_label"] == 0
 
 
 def settle(edges):
@@ -87,6 +88,8 @@ def settle(edges):
             e.call("POST", "/v1/flush")
             return False
         until(f"all that {e.name} can send is in a release", done)
+    for e in edges:
+        check(is_settled(e), f"{e.name} had settled and has something to send again: {e.status()}")
 
 
 def compare(coordinator, edges, teachers):
