@@ -195,27 +195,6 @@ enum cn_err srv_conf_read(struct srv_conf *c, const char *path, struct cn_error 
     return cn_conf_read(path, t.key, t.n, err);
 }
 
-/* The name at an index of "a|b|c". */
-static void put_choice(struct cn_buf *out, const char *names, int at)
-{
-    for (; at > 0; at--)
-        names = strchr(names, '|') + 1;
-    cn_buf_append(out, names, strcspn(names, "|"));
-}
-
-static void put_value(struct cn_buf *out, const struct cn_conf_key *k)
-{
-    switch (k->type) {
-    case CN_CONF_STRING: cn_buf_printf(out, "%s", (const char *)k->value); break;
-    case CN_CONF_UINT:
-        cn_buf_printf(out, "%llu", (unsigned long long)*(const uint64_t *)k->value);
-        break;
-    case CN_CONF_DOUBLE: cn_buf_printf(out, "%g", *(const double *)k->value); break;
-    case CN_CONF_BOOL: cn_buf_printf(out, "%s", *(const bool *)k->value ? "yes" : "no"); break;
-    case CN_CONF_ENUM: put_choice(out, k->names, *(const int *)k->value); break;
-    }
-}
-
 void srv_conf_write(struct srv_conf *c, struct cn_buf *out)
 {
     struct srv_conf_table t;
@@ -233,7 +212,7 @@ void srv_conf_write(struct srv_conf *c, struct cn_buf *out)
         if (k->names)
             cn_buf_printf(out, " (%s)", k->names);
         cn_buf_printf(out, "\n%s = ", k->key);
-        put_value(out, k);
+        cn_conf_print(k, out);
         cn_buf_printf(out, "\n");
     }
 }

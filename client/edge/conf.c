@@ -70,19 +70,6 @@ enum cn_err edge_conf_set(struct edge_conf *c, const char *assignment, struct cn
     return cn_conf_set(k, value + 1, err);
 }
 
-static void print_value(struct cn_buf *out, const struct cn_conf_key *k)
-{
-    switch (k->type) {
-    case CN_CONF_STRING: cn_buf_printf(out, "%s", (const char *)k->value); break;
-    case CN_CONF_UINT:
-        cn_buf_printf(out, "%llu", (unsigned long long)*(const uint64_t *)k->value);
-        break;
-    case CN_CONF_DOUBLE: cn_buf_printf(out, "%g", *(const double *)k->value); break;
-    case CN_CONF_BOOL: cn_buf_printf(out, "%s", *(const bool *)k->value ? "yes" : "no"); break;
-    case CN_CONF_ENUM: cn_buf_printf(out, "%d", *(const int *)k->value); break;
-    }
-}
-
 void edge_conf_example(struct cn_buf *out)
 {
     struct cn_conf_key keys[N_KEYS];
@@ -97,7 +84,7 @@ void edge_conf_example(struct cn_buf *out)
             cn_buf_printf(out, "\n[%s]\n", keys[i].section);
         section = keys[i].section;
         cn_buf_printf(out, "; %s\n; %s = ", keys[i].help, keys[i].key);
-        print_value(out, &keys[i]);
+        cn_conf_print(&keys[i], out);
         cn_buf_printf(out, "\n");
     }
 }

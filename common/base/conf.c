@@ -89,6 +89,27 @@ enum cn_err cn_conf_set(const struct cn_conf_key *k, const char *text, struct cn
     return CN_E_PARSE;
 }
 
+/* The name at an index of "a|b|c". */
+static void put_choice(struct cn_buf *out, const char *names, int at)
+{
+    for (; at > 0; at--)
+        names = strchr(names, '|') + 1;
+    cn_buf_append(out, names, strcspn(names, "|"));
+}
+
+void cn_conf_print(const struct cn_conf_key *k, struct cn_buf *out)
+{
+    switch (k->type) {
+    case CN_CONF_STRING: cn_buf_printf(out, "%s", (const char *)k->value); break;
+    case CN_CONF_UINT:
+        cn_buf_printf(out, "%llu", (unsigned long long)*(const uint64_t *)k->value);
+        break;
+    case CN_CONF_DOUBLE: cn_buf_printf(out, "%g", *(const double *)k->value); break;
+    case CN_CONF_BOOL: cn_buf_printf(out, "%s", *(const bool *)k->value ? "yes" : "no"); break;
+    case CN_CONF_ENUM: put_choice(out, k->names, *(const int *)k->value); break;
+    }
+}
+
 struct reading {
     const struct cn_conf_key *keys;
     size_t n;

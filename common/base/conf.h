@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/base/buf.h"
 #include "common/base/err.h"
 
 enum cn_conf_type { CN_CONF_STRING, CN_CONF_UINT, CN_CONF_DOUBLE, CN_CONF_BOOL, CN_CONF_ENUM };
@@ -26,6 +27,8 @@ enum cn_err cn_conf_read(const char *path, const struct cn_conf_key *keys, size_
 /* Sets one value from text, as the file or --set section.key=value would. */
 enum cn_err cn_conf_set(const struct cn_conf_key *key, const char *text,
                         struct cn_error *err) CN_NODISCARD;
+/* Appends the value as cn_conf_set reads it. */
+void cn_conf_print(const struct cn_conf_key *key, struct cn_buf *out);
 const struct cn_conf_key *cn_conf_find(const struct cn_conf_key *keys, size_t n,
                                        const char *section, const char *key);
 

@@ -1,6 +1,7 @@
 /* Deals labelled images to a fleet: OUT/step-S/edge-E/LABEL/IMAGE, each label's images spread over
    the edges by a Dirichlet distribution, as federated-learning papers do; and a test set to
    OUT/test. */
+#include "common/base/fs.h"
 #include "common/base/rng.h"
 #include "deploy/demo/images.h"
 
@@ -40,24 +41,6 @@ static double gamma_draw(struct cn_rng *rng, double shape)
         if (log(u) < 0.5 * x * x + d - d * v + d * log(v))
             return boost * d * v;
     }
-}
-
-static enum cn_err make_dir(const char *path, struct cn_error *err)
-{
-    char copy[8192];
-
-    snprintf(copy, sizeof copy, "%s", path);
-    for (char *p = copy + 1; *p; p++) {
-        if (*p != '/')
-            continue;
-        *p = 0;
-        if (mkdir(copy, 0777) && errno != EEXIST)
-            return cn_fail_errno(err, "cannot make %s", copy);
-        *p = '/';
-    }
-    if (mkdir(copy, 0777) && errno != EEXIST)
-        return cn_fail_errno(err, "cannot make %s", copy);
-    return CN_OK;
 }
 
 /* Files are linked, IDX images are written as PGM. */
@@ -124,7 +107,7 @@ static enum cn_err deal_label(const struct deal_set *set, uint32_t label, uint32
             continue;
         snprintf(dir, sizeof dir, "%s/step-%u/edge-%u/%s", o->out, step + 1, e + 1,
                  set->names[label]);
-        if (make_dir(dir, err))
+        if (cn_fs_mkdirs(dir, 0777, err))
             return err->code;
         for (; from < to; from++)
             if (put(set, &set->images[at[from]], dir, at[from], err))
@@ -156,7 +139,7 @@ static enum cn_err deal_test(const struct deal_set *set, const struct options *o
         size_t n;
         CN_CLEANUP(cn_freep) uint32_t *at = pick(set, l, o->per_label_test, rng, &n);
         snprintf(dir, sizeof dir, "%s/test/%s", o->out, set->names[l]);
-        if (make_dir(dir, err))
+        if (cn_fs_mkdirs(dir, 0777, err))
             return err->code;
         for (size_t i = 0; i < n; i++)
             if (put(set, &set->images[at[i]], dir, at[i], err))

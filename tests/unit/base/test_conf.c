@@ -71,6 +71,21 @@ static void values_of_every_type_are_read(void **state)
     assert_int_equal(synth, 1);
 }
 
+static void what_is_printed_reads_back(void **state)
+{
+    static const char *const expected[] = {"default", "8", "0.5", "yes", "cgan"};
+
+    (void)state;
+    for (size_t i = 0; i < CN_COUNT(keys); i++) {
+        CN_CLEANUP(cn_buf_fini) struct cn_buf text = {0};
+        cn_conf_print(&keys[i], &text);
+        assert_string_equal(cn_buf_cstr(&text), expected[i]);
+        assert_int_equal(cn_conf_set(&keys[i], cn_buf_cstr(&text), NULL), CN_OK);
+    }
+    assert_int_equal(updates, 8);
+    assert_int_equal(synth, 2);
+}
+
 static void what_is_absent_keeps_its_default(void **state)
 {
     (void)state;
@@ -153,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(values_of_every_type_are_read),
+        TEST(what_is_printed_reads_back),
         TEST(what_is_absent_keeps_its_default),
         TEST(an_unknown_key_is_an_error_at_its_line),
         TEST(a_value_that_does_not_fit_is_an_error_at_its_line),
